@@ -1,0 +1,97 @@
+/**
+ * The seam between the engine and the kernel: every call that `src/` makes, as
+ * a table. Each function returns what the kernel returns: a count, a
+ * descriptor, 0, or the negative errno. Nothing here throws for a failed call.
+ *
+ * The real table is `systemCalls` in `mod.ts`. Tests pass a counting or a
+ * simulated one to `Engine`.
+ *
+ * @module
+ */
+
+/**
+ * Bytes that a call reads or fills. A view on a SharedArrayBuffer is allowed; a
+ * view's offset and length are honoured.
+ */
+export type Bytes = Uint8Array<ArrayBufferLike>;
+
+/** Words of an array of `struct epoll_event`; `EpollEvents` gives them meaning. */
+export type EventWords = Int32Array<ArrayBufferLike>;
+
+/** The calls that `src/` makes of the kernel. */
+export interface SystemCalls {
+  /** CLOCK_MONOTONIC in milliseconds with a fraction, from any fixed origin. */
+  now(): number;
+
+  /** epoll_create1(2). Returns the descriptor. */
+  epoll_create1(flags: number): number;
+  /** epoll_ctl(2). `event` holds one `struct epoll_event`; null for DEL. */
+  epoll_ctl(
+    epfd: number,
+    op: number,
+    fd: number,
+    event: EventWords | null,
+  ): number;
+  /** epoll_wait(2). `timeoutMs` is an integer, -1 for ever. Returns the number of events. */
+  epoll_wait(
+    epfd: number,
+    events: EventWords,
+    eventsMax: number,
+    timeoutMs: number,
+  ): number;
+  /**
+   * epoll_pwait2(2), Linux 5.11, without a mask. `timeoutMs` is finite, not
+   * negative, and may have a fraction, rounded up to the nanosecond. Returns
+   * -ENOSYS where the C library or the kernel lacks it.
+   */
+  epoll_pwait2(
+    epfd: number,
+    events: EventWords,
+    eventsMax: number,
+    timeoutMs: number,
+  ): number;
+  /**
+   * Resolves once a poll(2) for POLLIN on `fd`, made on another thread, has
+   * returned. Consumes nothing of an epoll descriptor. Used beside the
+   * runtime's own event loop only.
+   */
+  waitReadable(fd: number): Promise<void>;
+
+  /** eventfd(2). */
+  eventfd(initval: number, flags: number): number;
+  /** read(2): the count, 0 at end of file. */
+  read(fd: number, buffer: Bytes): number;
+  /** write(2): the count. */
+  write(fd: number, buffer: Bytes): number;
+  /** writev(2) of the first `count` chunks, at most IOV_MAX: the count of bytes. */
+  writev(fd: number, chunks: readonly Bytes[], count: number): number;
+  /** close(2). */
+  close(fd: number): number;
+  /** fcntl(2) with an integer argument. */
+  fcntl(fd: number, command: number, argument: number): number;
+
+  /** socket(2). */
+  socket(domain: number, type: number, protocol: number): number;
+  /** bind(2); `address` is a whole `struct sockaddr_*` of exactly its length. */
+  bind(fd: number, address: Bytes): number;
+  /** listen(2). */
+  listen(fd: number, backlog: number): number;
+  /** accept4(2) without the peer's address. Returns the descriptor. */
+  accept4(fd: number, flags: number): number;
+  /** connect(2). */
+  connect(fd: number, address: Bytes): number;
+  /** getsockname(2): fills `address` and returns its length. */
+  getsockname(fd: number, address: Bytes): number;
+  /** getpeername(2): fills `address` and returns its length. */
+  getpeername(fd: number, address: Bytes): number;
+  /** getsockopt(2): fills `value` and returns its length. */
+  getsockopt(fd: number, level: number, name: number, value: Bytes): number;
+  /** setsockopt(2). */
+  setsockopt(fd: number, level: number, name: number, value: Bytes): number;
+  /** recv(2): the count, 0 at end of file. */
+  recv(fd: number, buffer: Bytes, flags: number): number;
+  /** send(2): the count. */
+  send(fd: number, buffer: Bytes, flags: number): number;
+  /** shutdown(2). */
+  shutdown(fd: number, how: number): number;
+}
