@@ -13,7 +13,7 @@ test("assertNoLeaks() names the descriptor left open and what it points at", asy
     () =>
       assertNoLeaks(() => {
         file = Deno.openSync("deno.json");
-      }),
+      }, 50),
     Error,
   );
   file?.close();
@@ -23,7 +23,7 @@ test("assertNoLeaks() names the descriptor left open and what it points at", asy
 test("assertNoLeaks() names a descriptor of others that was closed", async () => {
   const file = Deno.openSync("deno.json");
   const error = await assertRejects(
-    () => assertNoLeaks(() => file.close()),
+    () => assertNoLeaks(() => file.close(), 50),
     Error,
   );
   assertMatch(error.message, /closed: \d+ → .*deno\.json/);
