@@ -1,0 +1,37 @@
+/*
+ * Runs a program on one core, and ends it when the benchmark that started it
+ * is gone, however that ended.
+ *
+ *   on_core CORE PROGRAM [ARGUMENT...]
+ */
+#define _GNU_SOURCE
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+int main(int argc, char **argv)
+{
+    cpu_set_t cores;
+
+    if (argc < 3) {
+        fprintf(stderr, "usage: on_core CORE PROGRAM [ARGUMENT...]\n");
+        return 2;
+    }
+
+    CPU_ZERO(&cores);
+    CPU_SET(atoi(argv[1]), &cores);
+
+    if (sched_setaffinity(0, sizeof(cores), &cores) < 0) {
+        perror("on_core: sched_setaffinity");
+        return 1;
+    }
+
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+
+    execvp(argv[2], argv + 2);
+    perror(argv[2]);
+    return 1;
+}

@@ -1,0 +1,67 @@
+/**
+ * What a process has used, by the kernel's own accounting.
+ *
+ * The scheduler knows the CPU time of each thread to the nanosecond. How it
+ * divides into user and system mode is sampled at the timer tick, so the split
+ * needs windows of seconds: at 250 ticks a second, a share of 5 % over 3 s is 38
+ * samples, good to about 16 %.
+ */
+
+/** What a process used up to a moment. */
+export interface Usage {
+  cpuNs: number;
+  userTicks: number;
+  systemTicks: number;
+}
+
+/** CPU time between two moments, in seconds. */
+export interface CpuTime {
+  userSeconds: number;
+  systemSeconds: number;
+}
+
+/** In /proc a tick is 10 ms, whatever the kernel's own is. */
+const TICK_NS = 10_000_000;
+
+/** What the process has used so far, in all its threads. */
+export function usage(pid: number): Usage {
+  const stat = Deno.readTextFileSync(`/proc/${pid}/stat`);
+  // The name in parentheses may hold spaces; the fields count from 3 after it.
+  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  const userTicks = Number(fields[14 - 3]);
+  const systemTicks = Number(fields[15 - 3]);
+  const cpuNs = threadsNs(pid) ?? (userTicks + systemTicks) * TICK_NS;
+  return { cpuNs, userTicks, systemTicks };
+}
+
+/** The CPU time between two readings. */
+export function cpuBetween(before: Usage, after: Usage): CpuTime {
+  const userTicks = after.userTicks - before.userTicks;
+  const systemTicks = after.systemTicks - before.systemTicks;
+  const seconds = (after.cpuNs - before.cpuNs) / 1e9;
+  const userShare = userTicks / Math.max(1, userTicks + systemTicks);
+  return {
+    userSeconds: seconds * userShare,
+    systemSeconds: seconds * (1 - userShare),
+  };
+}
+
+/** Memory that the process has in RAM, in KiB. */
+export function residentKiB(pid: number): number {
+  const status = Deno.readTextFileSync(`/proc/${pid}/status`);
+  return Number(status.match(/^VmRSS:\s*(\d+) kB$/m)?.[1] ?? NaN);
+}
+
+/** The exact sum over the threads; null where the kernel does not keep it. */
+function threadsNs(pid: number): number | null {
+  let sum = 0;
+  for (const { name } of Deno.readDirSync(`/proc/${pid}/task`)) {
+    try {
+      const path = `/proc/${pid}/task/${name}/schedstat`;
+      sum += Number(Deno.readTextFileSync(path).split(" ")[0]);
+    } catch {
+      // The thread has ended, or the kernel has no such file.
+    }
+  }
+  return sum > 0 ? sum : null;
+}

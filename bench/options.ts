@@ -1,0 +1,73 @@
+/** The benchmark's command line. */
+import { parseArgs } from "@std/cli/parse-args";
+import { DEFAULT_WORKLOAD, type Workload, workloads } from "./workloads.ts";
+
+export const USAGE = `deno task bench [OPTION...]
+
+  --only NAMES    workloads, by commas, or "all"; ${DEFAULT_WORKLOAD} by default:
+${workloads.map(({ name }) => `                  ${name}`).join("\n")}
+  --peers NAMES   only these servers, by commas
+  --rounds N      each peer takes one turn in each; 5 by default
+  --seconds N     measured in each turn; 3 by default
+  --quick         one round of 0.2 s: shows that it runs, not how fast
+  --json FILE     writes every figure of every round
+  --help          this text`;
+
+/** What to measure and how. */
+export interface Options {
+  help: boolean;
+  workloads: Workload[];
+  /** Names of peers; undefined for all. */
+  peers: string[] | undefined;
+  rounds: number;
+  warmupSeconds: number;
+  seconds: number;
+  json: string | undefined;
+}
+
+/** Reads the command line; throws an error with one clear line. */
+export function parseOptions(args: string[]): Options {
+  const { _: rest, ...named } = parseArgs(args, {
+    string: ["only", "peers", "rounds", "seconds", "json"],
+    boolean: ["quick", "help"],
+  });
+  const known = /^(only|peers|rounds|seconds|json|quick|help)$/;
+  const unknown = Object.keys(named).find((name) => !known.test(name)) ??
+    rest[0];
+  if (unknown !== undefined) {
+    throw new Error(`Cannot understand "${unknown}"; --help shows the options`);
+  }
+  const { quick } = named;
+  return {
+    help: named.help,
+    workloads: chooseWorkloads(named.only),
+    peers: named.peers?.split(","),
+    rounds: Math.ceil(positive("rounds", named.rounds, quick ? 1 : 5)),
+    warmupSeconds: quick ? 0.1 : 1,
+    seconds: positive("seconds", named.seconds, quick ? 0.2 : 3),
+    json: named.json,
+  };
+}
+
+function chooseWorkloads(names: string = DEFAULT_WORKLOAD): Workload[] {
+  if (names === "all") return [...workloads];
+  return names.split(",").map((name) => {
+    const workload = workloads.find((workload) => workload.name === name);
+    if (workload === undefined) {
+      throw new Error(`Cannot measure "${name}"; --help shows the workloads`);
+    }
+    return workload;
+  });
+}
+
+function positive(
+  name: string,
+  text: string | undefined,
+  otherwise: number,
+): number {
+  const value = text === undefined ? otherwise : Number(text);
+  if (!(value > 0 && value < Infinity)) {
+    throw new Error(`Cannot use --${name} "${text}": it must be above 0`);
+  }
+  return value;
+}

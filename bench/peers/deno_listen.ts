@@ -1,0 +1,23 @@
+/** Deno.listen, one reader loop and one reused buffer for each connection. */
+
+const BUFFER_BYTES = 64 * 1024;
+
+async function serve(connection: Deno.TcpConn): Promise<void> {
+  using _ = connection;
+  connection.setNoDelay();
+  const buffer = new Uint8Array(BUFFER_BYTES);
+  for (;;) {
+    const received = await connection.read(buffer);
+    if (received === null) return;
+    let sent = 0;
+    while (sent < received) {
+      sent += await connection.write(buffer.subarray(sent, received));
+    }
+  }
+}
+
+const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+console.log(`listening on 127.0.0.1:${listener.addr.port}`);
+for await (const connection of listener) {
+  serve(connection).catch(() => {/* the client went away */});
+}

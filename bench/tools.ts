@@ -1,0 +1,71 @@
+/** The C programs of the benchmark, and the programs that it finds. */
+import { fileURLToPath } from "node:url";
+
+/** Programs built from C, by path. */
+export interface Tools {
+  /** Runs a program on one core. */
+  onCore: string;
+  /** The load generator. */
+  load: string;
+  /** The echo server in C. */
+  echo: string;
+}
+
+const SOURCES: Record<keyof Tools, string> = {
+  onCore: "load/on_core.c",
+  load: "load/load.c",
+  echo: "peers/echo.c",
+};
+
+/** The path of a file in `bench/`. */
+export function benchFile(name: string): string {
+  return fileURLToPath(new URL(name, import.meta.url));
+}
+
+/**
+ * The program that a variable names, or the first of `names` that is on the
+ * PATH; undefined if there is none.
+ */
+export function findProgram(
+  variable: string,
+  ...names: string[]
+): string | undefined {
+  const chosen = Deno.env.get(variable);
+  if (chosen) return isFile(chosen) ? chosen : onPath(chosen);
+  return names.map(onPath).find((path) => path !== undefined);
+}
+
+/** Builds the C programs in `directory`. */
+export async function buildTools(directory: string): Promise<Tools> {
+  const compiler = findProgram("CC", "cc", "gcc", "clang");
+  if (compiler === undefined) {
+    throw new Error(
+      "Cannot build the load generator: there is no C compiler. " +
+        "Install one, or name it in CC.",
+    );
+  }
+  const built = { ...SOURCES };
+  for (const name of ["onCore", "load", "echo"] as const) {
+    built[name] = `${directory}/${name}`;
+    const { success } = await new Deno.Command(compiler, {
+      args: ["-O2", "-o", built[name], benchFile(SOURCES[name])],
+      stdout: "inherit",
+      stderr: "inherit",
+    }).output();
+    if (!success) throw new Error(`Cannot build ${SOURCES[name]}`);
+  }
+  return built;
+}
+
+function onPath(name: string): string | undefined {
+  const directories = (Deno.env.get("PATH") ?? "").split(":");
+  return directories.map((directory) => `${directory}/${name}`).find(isFile);
+}
+
+function isFile(path: string): boolean {
+  try {
+    return Deno.statSync(path).isFile;
+  } catch {
+    return false;
+  }
+}

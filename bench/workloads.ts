@@ -1,0 +1,58 @@
+/** What is measured, and what it must reach. */
+import type { Measure } from "./turn.ts";
+
+/** A bound on a ratio of two peers, taken round by round. */
+export interface Target {
+  peer: string;
+  measure: Measure;
+  /** The peer that it is compared with. */
+  of: string;
+  atLeast?: number;
+  atMost?: number;
+}
+
+/** One load, given to each peer in turn. */
+export interface Workload {
+  name: string;
+  title: string;
+  connections: number;
+  sizeBytes: number;
+  /** Messages in flight on each connection. */
+  depth: number;
+  targets: Target[];
+}
+
+/** What is measured when nothing else is asked for. */
+export const DEFAULT_WORKLOAD = "echo-64-50";
+
+/** Every workload. */
+export const workloads: readonly Workload[] = [
+  echo(64, 50, 1, [
+    ...["edgewise-fd", "edgewise"].flatMap((peer): Target[] => [
+      { peer, measure: "messagesPerSecond", of: "c", atLeast: 0.9 },
+      { peer, measure: "userUs", of: "deno-listen", atMost: 0.3 },
+    ]),
+  ]),
+  echo(64, 1, 1),
+  echo(64, 500, 1),
+  echo(16 * 1024, 50, 1),
+  echo(64, 50, 32),
+];
+
+function echo(
+  sizeBytes: number,
+  connections: number,
+  depth: number,
+  targets: Target[] = [],
+): Workload {
+  const pipelined = depth > 1 ? `-pipelined-${depth}` : "";
+  return {
+    name: `echo-${sizeBytes}-${connections}${pipelined}`,
+    title: `Echo: ${sizeBytes} bytes, connections: ${connections}, ` +
+      `messages in flight on each: ${depth}`,
+    connections,
+    sizeBytes,
+    depth,
+    targets,
+  };
+}
