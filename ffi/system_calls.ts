@@ -51,12 +51,17 @@ export interface SystemCalls {
     timeoutMs: number,
   ): number;
   /**
-   * Resolves once a poll(2) for POLLIN on `fd`, made on another thread, has
-   * returned. Consumes nothing of an epoll descriptor. Used beside the
-   * runtime's own event loop only.
+   * Resolves once a ppoll(2) for POLLIN on `fd`, made on another thread, has
+   * returned: the descriptor is readable, or `timeoutMs` have passed (-1: never;
+   * fractions are allowed). Consumes nothing of an epoll descriptor. Used beside
+   * the runtime's own event loop only.
    */
-  waitReadable(fd: number): Promise<void>;
+  waitReadable(fd: number, timeoutMs: number): Promise<void>;
 
+  /** gettid(2): this thread's kernel id. */
+  gettid(): number;
+  /** open(2) of what exists, without a mode. Returns the descriptor. */
+  open(path: string, flags: number): number;
   /** eventfd(2). */
   eventfd(initval: number, flags: number): number;
   /** read(2): the count, 0 at end of file. */

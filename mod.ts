@@ -1,0 +1,37 @@
+/**
+ * Linux's event machinery for Deno: epoll through the runtime's FFI, and a typed
+ * engine on top.
+ *
+ * @example An echo server
+ * ```ts
+ * import { Engine } from "@edgewise/epoll";
+ *
+ * using engine = new Engine();
+ * const listener = engine.listen({ port: 0 }, {
+ *   data(connection, chunk) {
+ *     connection.write(chunk);
+ *   },
+ * });
+ * console.log(`listening on 127.0.0.1:${listener.port}`);
+ * engine.timer(10, () => engine.stop());
+ * engine.run();
+ * ```
+ *
+ * @module
+ */
+
+export { Engine, type EngineOptions, type TimerOptions } from "./src/engine.ts";
+export { FdEvent, type FdHandlers } from "./src/fd_event.ts";
+export type { EngineMetrics } from "./src/metrics.ts";
+export { Connection } from "./src/net/connection.ts";
+export { Listener } from "./src/net/listener.ts";
+export type {
+  ConnectionHandlers,
+  ConnectOptions,
+  ListenOptions,
+} from "./src/net/options.ts";
+export type { EventState } from "./src/states.ts";
+export { Timer } from "./src/timers.ts";
+export type { Trigger } from "./src/trigger.ts";
+export { SystemError } from "./ffi/mod.ts";
+export type { Bytes, SocketAddress } from "./ffi/mod.ts";

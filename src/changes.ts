@@ -1,0 +1,140 @@
+/**
+ * Changes of the interest list, batched and coalesced. Verbs only set a wish;
+ * a commit compares it with what the kernel has, and makes one epoll_ctl where
+ * the two differ.
+ *
+ * @module
+ */
+
+import {
+  EBADF,
+  EEXIST,
+  ENOENT,
+  EPOLL_CTL_ADD,
+  EPOLL_CTL_DEL,
+  EPOLL_CTL_MOD,
+  EpollEvents,
+  EPOLLEXCLUSIVE,
+  SystemError,
+} from "../ffi/mod.ts";
+import type { SystemCalls } from "../ffi/mod.ts";
+import type { FdEvent } from "./fd_event.ts";
+import type { MutableMetrics } from "./metrics.ts";
+import { ABSENT } from "./states.ts";
+
+/** The changes that wait for the next commit, and the way to the kernel. */
+export class Changes {
+  readonly #calls: SystemCalls;
+  readonly #epfd: number;
+  readonly #metrics: MutableMetrics;
+  readonly #pending: FdEvent[] = [];
+  readonly #pendingMax: number;
+  readonly #entry = new EpollEvents(1);
+  #callsMade = 0;
+
+  constructor(
+    calls: SystemCalls,
+    epfd: number,
+    pendingMax: number,
+    metrics: MutableMetrics,
+  ) {
+    this.#calls = calls;
+    this.#epfd = epfd;
+    this.#pendingMax = pendingMax;
+    this.#metrics = metrics;
+  }
+
+  /** Events that the next commit will look at. */
+  get length(): number {
+    return this.#pending.length;
+  }
+
+  /** Takes note that a verb changed the wish of an event, or asks to re-arm it. */
+  add(event: FdEvent): void {
+    if (event.pending) {
+      this.#metrics.changesSaved++;
+      return;
+    }
+    if (this.#pending.length === this.#pendingMax) this.commit();
+    event.pending = true;
+    this.#pending.push(event);
+  }
+
+  /** Applies what is pending. Returns the epoll_ctl calls made. */
+  commit(): number {
+    const pending = this.#pending;
+    if (pending.length === 0) return 0;
+    const before = this.#callsMade;
+    for (let index = 0; index < pending.length; index++) {
+      const event = pending[index];
+      event.pending = false;
+      if (event.wanted !== event.kernel || event.forced) this.#apply(event);
+      else this.#metrics.changesSaved++;
+    }
+    pending.length = 0;
+    return this.#callsMade - before;
+  }
+
+  /** Takes an event out of the kernel at once, whatever is pending for it. */
+  remove(event: FdEvent): void {
+    event.wanted = ABSENT;
+    event.forced = false;
+    if (event.kernel !== ABSENT) this.#delete(event);
+  }
+
+  #apply(event: FdEvent): void {
+    event.forced = false;
+    if (event.wanted === ABSENT) return this.#delete(event);
+    if (event.kernel === ABSENT) return this.#set(event, EPOLL_CTL_ADD);
+    // The kernel refuses any MOD of, or to, an exclusive entry.
+    if (((event.kernel | event.wanted) & EPOLLEXCLUSIVE) !== 0) {
+      this.#delete(event);
+      return this.#set(event, EPOLL_CTL_ADD);
+    }
+    this.#set(event, EPOLL_CTL_MOD);
+  }
+
+  #delete(event: FdEvent): void {
+    const result = this.#control(EPOLL_CTL_DEL, event);
+    event.kernel = ABSENT;
+    // Without an entry there is nothing left to do: that was the wish.
+    if (result < 0 && result !== -ENOENT && result !== -EBADF) {
+      this.#fail(event, -result);
+    }
+  }
+
+  #set(event: FdEvent, operation: number): void {
+    let result = this.#control(operation, event);
+    if (result === -ENOENT && operation === EPOLL_CTL_MOD) {
+      event.kernel = ABSENT;
+      result = this.#control(EPOLL_CTL_ADD, event);
+    } else if (result === -EEXIST && operation === EPOLL_CTL_ADD) {
+      // Somebody else's entry for the number is taken over, or removed below.
+      event.kernel = event.wanted;
+      result = this.#control(EPOLL_CTL_MOD, event);
+    }
+    if (result >= 0) {
+      event.kernel = event.wanted;
+      return;
+    }
+    if (event.kernel !== ABSENT) this.#control(EPOLL_CTL_DEL, event);
+    event.kernel = ABSENT;
+    this.#fail(event, -result);
+  }
+
+  #fail(event: FdEvent, errno: number): void {
+    event.changeFailed(new SystemError("epoll_ctl", errno, { fd: event.fd }));
+  }
+
+  #control(operation: number, event: FdEvent): number {
+    this.#entry.set(0, event.wanted, event.slot, event.generation);
+    this.#callsMade++;
+    this.#metrics.changesMade++;
+    return this.#calls.epoll_ctl(
+      this.#epfd,
+      operation,
+      event.fd,
+      operation === EPOLL_CTL_DEL ? null : this.#entry.words,
+    );
+  }
+}

@@ -1,0 +1,90 @@
+/**
+ * What a kernel event does to the descriptor it is for: readiness is recorded,
+ * one-shots are spent, handlers are queued. No handler runs here.
+ *
+ * @module
+ */
+
+import {
+  EPOLLERR,
+  EPOLLHUP,
+  EPOLLIN,
+  EPOLLONESHOT,
+  EPOLLOUT,
+  EPOLLRDHUP,
+} from "../ffi/mod.ts";
+import type { FdEvent } from "./fd_event.ts";
+import { BLOCKED, DISABLED, ONESHOT, SPENT } from "./states.ts";
+
+/** Takes up the mask that the kernel reported for an event. */
+export function deliver(event: FdEvent, mask: number): void {
+  const readActive = event.readBits >= ONESHOT;
+  const writeActive = event.writeBits >= ONESHOT;
+  const disarmed = (event.kernel & EPOLLONESHOT) !== 0;
+  if (disarmed) spend(event);
+  event.troubled = (mask & (EPOLLERR | EPOLLHUP)) !== 0;
+  if ((mask & EPOLLRDHUP) !== 0) event.eof = true;
+
+  let delivered = false;
+  if ((mask & EPOLLIN) !== 0) {
+    event.readReady = true;
+    if (readActive) {
+      delivered = true;
+      event.queueRead();
+      if (event.readBits === ONESHOT) {
+        event.readBits = DISABLED;
+        event.wish();
+      }
+    } else if (repeats(event, event.readBits, disarmed)) event.disableRead();
+  }
+  if ((mask & EPOLLOUT) !== 0) {
+    event.writeReady = true;
+    if (writeActive) {
+      delivered = true;
+      event.queueWrite();
+      if (event.writeBits === ONESHOT) {
+        event.writeBits = DISABLED;
+        event.wish();
+      }
+    } else if (repeats(event, event.writeBits, disarmed)) event.disableWrite();
+  }
+  if (event.troubled && !delivered) {
+    hangUp(event, readActive, writeActive, disarmed);
+  }
+}
+
+/** ERR or HUP that no read or write handler will be told of. */
+function hangUp(
+  event: FdEvent,
+  readActive: boolean,
+  writeActive: boolean,
+  disarmed: boolean,
+): void {
+  event.readReady = true;
+  event.writeReady = true;
+  if (!readActive && !writeActive) {
+    // The kernel reports ERR and HUP of whatever it has, asked or not.
+    if (event.parts.rules.repeats && !disarmed) event.deactivate();
+    return;
+  }
+  if (event.handlers.error !== undefined) {
+    event.deactivate();
+    event.queueError(null);
+    return;
+  }
+  if (readActive) event.queueRead();
+  if (writeActive) event.queueWrite();
+}
+
+/** The kernel has disarmed a one-shot: any event spends it. */
+function spend(event: FdEvent): void {
+  event.kernel = SPENT;
+  event.wanted = SPENT;
+  if (event.readBits === ONESHOT) event.readBits = DISABLED;
+  if (event.writeBits === ONESHOT) event.writeBits = DISABLED;
+}
+
+/** Whether a muted direction would be reported again on every wait. */
+function repeats(event: FdEvent, state: number, disarmed: boolean): boolean {
+  return state === BLOCKED && event.parts.rules.repeats && !disarmed;
+}

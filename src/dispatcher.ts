@@ -1,0 +1,127 @@
+/**
+ * Running what is queued. An item that has been dropped since it was queued is
+ * passed over; one whose handler throws disturbs no other.
+ *
+ * @module
+ */
+
+import type { FdEvent } from "./fd_event.ts";
+import type { MutableMetrics } from "./metrics.ts";
+import type { Timer } from "./timers.ts";
+import {
+  ERROR_WORK,
+  READ_WORK,
+  type Task,
+  TASK_WORK,
+  TIMER_WORK,
+  type Work,
+  type WorkQueues,
+  WRITE_WORK,
+} from "./work_queue.ts";
+
+/** Where the errors of handlers go. */
+export type ErrorHandler = (error: unknown, source: object) => void;
+
+/** Drains the work queues. */
+export class Dispatcher {
+  readonly #queues: WorkQueues;
+  readonly #metrics: MutableMetrics;
+  readonly #onError: ErrorHandler | undefined;
+
+  constructor(
+    queues: WorkQueues,
+    metrics: MutableMetrics,
+    onError: ErrorHandler | undefined,
+  ) {
+    this.#queues = queues;
+    this.#metrics = metrics;
+    this.#onError = onError;
+  }
+
+  /** Runs `handlersMax` handlers at the most. Returns how many it ran. */
+  run(handlersMax: number): number {
+    let ran = 0;
+    while (ran < handlersMax) {
+      const queue = this.#queues.next();
+      if (queue === null) break;
+      const kind = queue.kind;
+      const work = queue.shift();
+      this.#queues.taken();
+      try {
+        if (kind === TASK_WORK) ran += (work as Task).run();
+        else if (this.#runOne(work, kind)) ran++;
+        else this.#metrics.staleEvents++;
+      } catch (error) {
+        if (this.#onError === undefined) throw error;
+        ran++;
+        this.#onError(error, kind === TASK_WORK ? (work as Task).source : work);
+      }
+    }
+    return ran;
+  }
+
+  /** Drops what is queued but for tasks, and runs those. */
+  finish(): void {
+    for (;;) {
+      const queue = this.#queues.next();
+      if (queue === null) return;
+      const kind = queue.kind;
+      const work = queue.shift();
+      this.#queues.taken();
+      if (kind === TASK_WORK) this.#finishTask(work as Task);
+    }
+  }
+
+  #finishTask(task: Task): void {
+    try {
+      task.run();
+    } catch (error) {
+      if (this.#onError === undefined) throw error;
+      this.#onError(error, task.source);
+    }
+  }
+
+  #runOne(work: Work, kind: number): boolean {
+    switch (kind) {
+      case READ_WORK: {
+        const event = work as FdEvent;
+        event.queued &= ~READ_WORK;
+        if ((event.due & READ_WORK) === 0) return false;
+        event.due &= ~READ_WORK;
+        event.handlers.read?.(event);
+        return true;
+      }
+      case WRITE_WORK: {
+        const event = work as FdEvent;
+        event.queued &= ~WRITE_WORK;
+        if ((event.due & WRITE_WORK) === 0) return false;
+        event.due &= ~WRITE_WORK;
+        event.handlers.write?.(event);
+        return true;
+      }
+      case ERROR_WORK:
+        return runError(work as FdEvent);
+      case TIMER_WORK: {
+        const timer = work as Timer;
+        timer.queued = false;
+        if (!timer.due) return false;
+        timer.due = false;
+        timer.fire();
+        return true;
+      }
+      default:
+        return false;
+    }
+  }
+}
+
+function runError(event: FdEvent): boolean {
+  event.queued &= ~ERROR_WORK;
+  if ((event.due & ERROR_WORK) === 0) return false;
+  event.due &= ~ERROR_WORK;
+  const failure = event.failure;
+  event.failure = null;
+  if (event.handlers.error !== undefined) event.handlers.error(event, failure);
+  else if (failure !== null) throw failure;
+  return true;
+}

@@ -1,0 +1,329 @@
+/**
+ * The engine: the loop that drains its queues, commits changes, waits up to the
+ * nearest timer, and queues the work of what arrived.
+ *
+ * @module
+ */
+
+import { EBADF, systemCalls, SystemError } from "../ffi/mod.ts";
+import type { SystemCalls } from "../ffi/mod.ts";
+import { FdEvent, type FdHandlers } from "./fd_event.ts";
+import { Inbox, type InboxOptions } from "./inbox.ts";
+import { Loop } from "./loop.ts";
+import type { EngineMetrics } from "./metrics.ts";
+import { connect } from "./net/connect.ts";
+import type { Connection } from "./net/connection.ts";
+import { Listener } from "./net/listener.ts";
+import type {
+  ConnectionHandlers,
+  ConnectOptions,
+  ListenOptions,
+} from "./net/options.ts";
+import { Timer } from "./timers.ts";
+import { type Trigger, triggerRules } from "./trigger.ts";
+import { checkTimeout } from "./waiter.ts";
+
+/** Options of an {@linkcode Engine}. */
+export interface EngineOptions {
+  /** How the kernel reports readiness. @default {"edge"} */
+  trigger?: Trigger;
+  /** Kernel events taken up by one wait, at least 1. @default {512} */
+  eventsMax?: number;
+  /** Descriptors with pending changes; one more commits them. @default {4 × eventsMax} */
+  changesMax?: number;
+  /** Handlers run by one `dispatch()`, so that polling never starves. @default {1024} */
+  dispatchMax?: number;
+  /**
+   * Called with what a handler threw, and with a failed change of a descriptor
+   * without an error handler. `source` is the event, timer or other object
+   * concerned. Without it such errors come out of `run()`, `start()`, `turn()`
+   * or `dispatch()`, and the engine can be run again.
+   */
+  onError?(error: unknown, source: object): void;
+}
+
+/** Options of {@linkcode Engine.timer}. */
+export interface TimerOptions {
+  /** Whether the timer goes on firing, every `delayMs`. @default {false} */
+  repeat?: boolean;
+  /**
+   * How much later than its deadline the timer may fire, so that it can share a
+   * wake-up with others. Milliseconds, finite, at least 0. @default {0}
+   */
+  slackMs?: number;
+}
+
+/**
+ * An epoll instance and the loop on top of it.
+ *
+ * @example Read from a descriptor
+ * ```ts
+ * import { Engine } from "@edgewise/epoll";
+ * import { EFD_NONBLOCK, eventfd } from "@edgewise/epoll/ffi";
+ *
+ * using engine = new Engine();
+ * const counter = engine.register(eventfd(3, EFD_NONBLOCK), {
+ *   read(event) {
+ *     const value = new BigUint64Array(1);
+ *     event.read(new Uint8Array(value.buffer));
+ *     console.log(value[0]); // 3n
+ *     event.close();
+ *   },
+ * });
+ * counter.enableRead();
+ * engine.turn();
+ * ```
+ */
+export class Engine implements Disposable {
+  /** The epoll descriptor. It is readable when the engine has kernel events. */
+  readonly fd: number;
+
+  readonly #loop: Loop;
+
+  /**
+   * Creates an epoll descriptor, close-on-exec.
+   *
+   * @throws {RangeError} If a maximum is not an integer in its range.
+   * @throws {TypeError} If the trigger is neither `"edge"` nor `"level"`.
+   * @throws {SystemError} `EMFILE`, `ENFILE` or `ENOMEM` from epoll_create1(2).
+   */
+  constructor(options?: EngineOptions);
+  /** @internal With another table of system calls than the kernel's, for tests. */
+  constructor(options: EngineOptions, calls: SystemCalls);
+  constructor(options: EngineOptions = {}, calls: SystemCalls = systemCalls) {
+    const {
+      trigger = "edge",
+      eventsMax = 512,
+      changesMax = 4 * eventsMax,
+      dispatchMax = 1024,
+      onError,
+    } = options;
+    const rules = triggerRules(trigger);
+    checkMax("eventsMax", eventsMax);
+    checkMax("changesMax", changesMax);
+    checkMax("dispatchMax", dispatchMax);
+    const limits = { eventsMax, changesMax, dispatchMax };
+    this.#loop = new Loop(calls, rules, limits, onError);
+    this.fd = this.#loop.epfd;
+  }
+
+  /** What the engine has counted so far; a live view. */
+  get metrics(): EngineMetrics {
+    return this.#loop.metrics;
+  }
+
+  /**
+   * Takes a descriptor into the engine. Both directions are inactive: nothing
+   * is asked of the kernel until a verb of the event is used, and no flag of
+   * the descriptor is changed. It should be nonblocking.
+   *
+   * @throws {RangeError} If `fd` is not an integer, or is negative.
+   * @throws {Error} If the number is registered and not closed.
+   */
+  register(fd: number, handlers: FdHandlers): FdEvent {
+    this.#check("register");
+    if (!Number.isInteger(fd) || fd < 0 || fd > 0x7fffffff) {
+      throw new RangeError(
+        `Cannot register a descriptor: it must be an integer from 0 to 2147483647, and is ${fd}`,
+      );
+    }
+    if (this.#loop.registry.byFd(fd) !== undefined) {
+      throw new Error(
+        `Cannot register descriptor ${fd}: it is registered already, and its event is not closed`,
+      );
+    }
+    const event = new FdEvent(fd, handlers, this.#loop);
+    this.#loop.registry.add(event);
+    return event;
+  }
+
+  /**
+   * Applies pending changes with epoll_ctl(2): one call for each descriptor
+   * whose mask in the kernel differs from the wish. May be called from a
+   * handler. A change that fails is told to its own event's error handler.
+   *
+   * @returns The calls made for registered descriptors.
+   */
+  commit(): number {
+    this.#check("commit");
+    return this.#loop.changes.commit();
+  }
+
+  /**
+   * Commits changes, waits for kernel events, and queues the work of what
+   * arrived and of the timers that are due. Runs no handler. Does not wait while
+   * work is queued, nor past the nearest timer. Interruptions by signals are
+   * passed over.
+   *
+   * @param timeoutMs Milliseconds, fractions allowed (to the nanosecond on Linux
+   * 5.11, rounded up to the millisecond before). Negative and Infinity wait for
+   * ever.
+   * @returns The number of kernel events.
+   * @throws {RangeError} If `timeoutMs` is NaN.
+   */
+  poll(timeoutMs = -1): number {
+    const waitMs = checkTimeout(timeoutMs);
+    this.#check("poll");
+    try {
+      return this.#loop.poll(waitMs);
+    } finally {
+      this.#loop.leave();
+    }
+  }
+
+  /**
+   * Runs queued work, `dispatchMax` handlers at the most.
+   *
+   * @returns The number of handlers run.
+   */
+  dispatch(): number {
+    this.#check("dispatch");
+    try {
+      return this.#loop.dispatch();
+    } finally {
+      this.#loop.leave();
+    }
+  }
+
+  /**
+   * One round of the loop: runs queued work, then polls, then runs what that
+   * queued.
+   *
+   * @param timeoutMs As for {@linkcode Engine.poll}.
+   * @returns The number of handlers run.
+   * @throws {RangeError} If `timeoutMs` is NaN.
+   */
+  turn(timeoutMs = -1): number {
+    const waitMs = checkTimeout(timeoutMs);
+    this.#check("turn");
+    try {
+      return this.#loop.turn(waitMs);
+    } finally {
+      this.#loop.leave();
+    }
+  }
+
+  /**
+   * Runs the loop on this thread until `stop()`, though nothing may be
+   * registered. Meanwhile no promise, timer or message of the runtime
+   * progresses on this thread.
+   *
+   * @throws {Error} If the engine is running already.
+   */
+  run(): void {
+    this.#check("run");
+    this.#loop.run();
+  }
+
+  /**
+   * Runs the loop beside the runtime's own event loop until `stop()`: promises,
+   * timers and messages of this thread go on. While there is nothing to do, one
+   * call waits on a thread of the runtime's pool, and keeps the process alive;
+   * in Deno 2.9 that pool has 32 threads, so that 32 engines of a process can
+   * wait at a time.
+   *
+   * @returns A promise that is fulfilled when the engine has stopped or closed,
+   * and rejected with what a handler threw where there is no `onError`.
+   * @throws {Error} If the engine is running already.
+   * @throws {SystemError} `EMFILE`, `ENFILE` or `ENOMEM` from eventfd(2).
+   */
+  async start(): Promise<void> {
+    this.#check("start");
+    await this.#loop.start();
+  }
+
+  /**
+   * Ends `run()` or `start()` after the handler that is running. Without one
+   * under way, the next one ends at once.
+   */
+  stop(): void {
+    this.#loop.stop();
+  }
+
+  /**
+   * Sets a timer of CLOCK_MONOTONIC. Setting, cancelling and postponing make no
+   * system call.
+   *
+   * @param delayMs Milliseconds, fractions allowed. 0 fires in the next turn;
+   * Infinity never.
+   * @throws {RangeError} If `delayMs` is NaN, or not above 0 with `repeat`; if
+   * `slackMs` is NaN, negative or not finite.
+   */
+  timer(
+    delayMs: number,
+    handler: () => void,
+    options: TimerOptions = {},
+  ): Timer {
+    this.#check("timer");
+    const { repeat = false, slackMs = 0 } = options;
+    return new Timer(this.#loop, delayMs, handler, repeat, slackMs);
+  }
+
+  /**
+   * Opens a mailbox for other workers, who post to it with an
+   * {@linkcode Outbox} made from its address.
+   *
+   * @param handler Called with each message; its bytes are valid until it
+   * returns.
+   * @throws {RangeError} If a number is out of its range.
+   * @throws {SystemError} `EMFILE`, `ENFILE` or `ENOMEM` from eventfd(2).
+   */
+  inbox(
+    options: InboxOptions,
+    handler: (message: Uint8Array) => void,
+  ): Inbox {
+    this.#check("inbox");
+    return new Inbox(this.#loop, options, handler);
+  }
+
+  /**
+   * Listens for stream connections: TCP over IPv4 and IPv6, or unix sockets.
+   *
+   * @throws {RangeError} If a number is out of its range.
+   * @throws {SystemError} What socket(2), bind(2) or listen(2) refuse, such as
+   * `EADDRINUSE` or `EACCES`, with the address.
+   */
+  listen(options: ListenOptions, handlers: ConnectionHandlers): Listener {
+    this.#check("listen");
+    return new Listener(this.#loop, options, handlers);
+  }
+
+  /**
+   * Connects to a listening stream socket. Returns at once; `open` is called
+   * when the connection is established, `error` and then `close` when that
+   * fails. What is written before is buffered.
+   *
+   * @throws {RangeError} If a number is out of its range.
+   * @throws {SystemError} What socket(2) refuses, such as `EMFILE`.
+   */
+  connect(options: ConnectOptions, handlers: ConnectionHandlers): Connection {
+    this.#check("connect");
+    return connect(this.#loop, options, handlers);
+  }
+
+  /**
+   * Deregisters everything and closes what the engine opened; descriptors that
+   * were registered stay open. Closing again does nothing.
+   */
+  close(): void {
+    if (!this.#loop.closed) this.#loop.close();
+  }
+
+  /** Closes the engine. */
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  #check(verb: string): void {
+    if (this.#loop.closed) throw new SystemError(verb, EBADF, { fd: this.fd });
+  }
+}
+
+/** Throws a RangeError for what is no maximum. */
+function checkMax(name: string, value: number): void {
+  if (!Number.isInteger(value) || value < 1 || value > 0xffffff) {
+    throw new RangeError(
+      `Cannot create an engine: ${name} must be an integer from 1 to 16777215, and is ${value}`,
+    );
+  }
+}

@@ -1,0 +1,198 @@
+/**
+ * The loop: drain the queues, commit changes, wait up to the nearest timer,
+ * queue the work of what arrived.
+ *
+ * @module
+ */
+
+import { EPOLL_CLOEXEC, SystemError } from "../ffi/mod.ts";
+import type { SystemCalls } from "../ffi/mod.ts";
+import { Beside } from "./beside.ts";
+import { Changes } from "./changes.ts";
+import { Dispatcher, type ErrorHandler } from "./dispatcher.ts";
+import { createMetrics, type MutableMetrics } from "./metrics.ts";
+import { ReceiveBuffer } from "./net/receive_buffer.ts";
+import type { EngineParts, WorkSource } from "./parts.ts";
+import { Registry } from "./registry.ts";
+import { Timers } from "./timers.ts";
+import type { TriggerRules } from "./trigger.ts";
+import { Waiter } from "./waiter.ts";
+import { FAST, TASK_WORK, TIMER_WORK, WorkQueues } from "./work_queue.ts";
+
+/** The limits of a loop, all checked. */
+export interface LoopLimits {
+  readonly eventsMax: number;
+  readonly changesMax: number;
+  readonly dispatchMax: number;
+}
+
+/** An epoll descriptor and the round that is made with it. */
+export class Loop implements EngineParts {
+  readonly epfd: number;
+  readonly calls: SystemCalls;
+  readonly rules: TriggerRules;
+  readonly metrics: MutableMetrics = createMetrics();
+  readonly registry: Registry = new Registry();
+  readonly queues: WorkQueues = new WorkQueues();
+  readonly timers: Timers = new Timers();
+  readonly receive: ReceiveBuffer = new ReceiveBuffer();
+  readonly sources: WorkSource[] = [];
+  readonly changes: Changes;
+  stopping = false;
+  closed = false;
+
+  readonly #waiter: Waiter;
+  readonly #dispatcher: Dispatcher;
+  readonly #dispatchMax: number;
+  #running = false;
+  #beside: Beside | null = null;
+
+  constructor(
+    calls: SystemCalls,
+    rules: TriggerRules,
+    limits: LoopLimits,
+    onError: ErrorHandler | undefined,
+  ) {
+    const epfd = calls.epoll_create1(EPOLL_CLOEXEC);
+    if (epfd < 0) throw new SystemError("epoll_create1", -epfd);
+    this.epfd = epfd;
+    this.calls = calls;
+    this.rules = rules;
+    this.changes = new Changes(calls, epfd, limits.changesMax, this.metrics);
+    this.#waiter = new Waiter(
+      calls,
+      epfd,
+      limits.eventsMax,
+      this.registry,
+      this.timers,
+      this.metrics,
+    );
+    this.#dispatcher = new Dispatcher(this.queues, this.metrics, onError);
+    this.#dispatchMax = limits.dispatchMax;
+  }
+
+  /** Commits, waits and queues. Returns the kernel events. */
+  poll(timeoutMs: number): number {
+    this.changes.commit();
+    let waitMs = this.queues.length === 0 && !this.stopping ? timeoutMs : 0;
+    if (waitMs !== 0 && this.#sleep()) waitMs = 0;
+    const events = this.#waiter.wait(waitMs);
+    for (const source of this.sources) {
+      if (source.wake()) this.queues.push(FAST, source, TASK_WORK);
+    }
+    if (this.timers.length !== 0) this.#expireTimers();
+    return events;
+  }
+
+  /** Runs queued work. Returns the handlers run. */
+  dispatch(): number {
+    return this.#dispatcher.run(this.#dispatchMax);
+  }
+
+  /** One round. Returns the handlers run. */
+  turn(timeoutMs: number): number {
+    const ran = this.dispatch();
+    if (this.closed) return ran;
+    this.poll(timeoutMs);
+    return ran + this.dispatch();
+  }
+
+  /**
+   * Ends a turn that the user made: until the next one the engine counts as
+   * asleep, so that its descriptor tells of what is sent to it.
+   */
+  leave(): void {
+    if (this.#running || this.closed) return;
+    for (const source of this.sources) {
+      if (source.sleep()) source.ring();
+    }
+  }
+
+  /** Owns this thread until `stop()`. */
+  run(): void {
+    this.#enter("run");
+    try {
+      while (!this.stopping && !this.closed) this.turn(-1);
+      this.stopping = false;
+    } finally {
+      this.#running = false;
+      this.leave();
+    }
+  }
+
+  /** Runs beside the runtime's own event loop until `stop()`. */
+  async start(): Promise<void> {
+    this.#enter("start");
+    try {
+      this.#beside = new Beside(this);
+      await this.#beside.run();
+      this.stopping = false;
+    } finally {
+      this.#beside?.close();
+      this.#beside = null;
+      this.#running = false;
+      if (this.closed) this.calls.close(this.epfd);
+      else this.leave();
+    }
+  }
+
+  stop(): void {
+    this.stopping = true;
+    this.#beside?.end();
+  }
+
+  touched(): void {
+    this.#beside?.touched();
+  }
+
+  /** Closes what the engine opened. */
+  close(): void {
+    this.closed = true;
+    for (const source of [...this.sources]) source.close();
+    for (const event of this.registry.all()) {
+      if ("engineClosed" in event.handlers) event.handlers.engineClosed(event);
+      else event.detach();
+    }
+    this.timers.clear();
+    try {
+      this.#dispatcher.finish();
+    } finally {
+      // A wait on another thread still uses the descriptor: it is closed then.
+      if (this.#beside === null) this.calls.close(this.epfd);
+      else this.#beside.end();
+    }
+  }
+
+  /** True if a source has work, so that the wait must not be entered. */
+  #sleep(): boolean {
+    let work = false;
+    for (const source of this.sources) {
+      if (source.sleep()) work = true;
+    }
+    return work;
+  }
+
+  /** Whether the loop may be waited for: nothing to do, and all sources asleep. */
+  idle(): boolean {
+    return this.queues.length === 0 && this.changes.length === 0 &&
+      !this.#sleep();
+  }
+
+  #enter(verb: string): void {
+    if (this.#running) {
+      throw new Error(`Cannot ${verb} the engine: it is running already`);
+    }
+    this.#running = true;
+  }
+
+  #expireTimers(): void {
+    const nowMs = this.calls.now();
+    for (;;) {
+      const timer = this.timers.expire(nowMs);
+      if (timer === null) return;
+      if (timer.queued) continue;
+      timer.queued = true;
+      this.queues.push(FAST, timer, TIMER_WORK);
+    }
+  }
+}

@@ -1,0 +1,95 @@
+/**
+ * Connecting a stream socket without waiting.
+ *
+ * @module
+ */
+
+import {
+  type Bytes,
+  EAGAIN,
+  EINPROGRESS,
+  EINTR,
+  encodeAddress,
+  type SocketAddress,
+  SystemError,
+} from "../../ffi/mod.ts";
+import { FdEvent } from "../fd_event.ts";
+import type { EngineParts } from "../parts.ts";
+import { Timer } from "../timers.ts";
+import { CONNECT_QUEUE, TASK_WORK } from "../work_queue.ts";
+import { Connection } from "./connection.ts";
+import {
+  BUFFER_MAX,
+  checkInteger,
+  type ConnectionHandlers,
+  type ConnectOptions,
+} from "./options.ts";
+import { addressText, endpointAddress, streamSocket } from "./socket.ts";
+
+/** The pauses between attempts at a unix socket whose backlog is full. */
+const RETRY_MIN_MS = 1;
+const RETRY_MAX_MS = 100;
+/** Attempts until such a connection fails with EAGAIN: about two minutes. */
+const ATTEMPTS_MAX = 1200;
+
+/** Starts to connect. What fails from here on is told to the handlers. */
+export function connect(
+  parts: EngineParts,
+  options: ConnectOptions,
+  handlers: ConnectionHandlers,
+): Connection {
+  const { bufferMax = BUFFER_MAX } = options;
+  checkInteger("bufferMax", bufferMax, 0, 0x7fffffff);
+  const address = endpointAddress(options, 1);
+  const encoded = encodeAddress(address);
+  const event = new FdEvent(
+    streamSocket(parts.calls, address),
+    Connection.events,
+    parts,
+  );
+  parts.registry.add(event);
+  const shared = { parts, handlers, bufferMax };
+  const connection = new Connection(shared, event, true);
+  attempt(parts, connection, address, encoded, 1);
+  return connection;
+}
+
+function attempt(
+  parts: EngineParts,
+  connection: Connection,
+  address: SocketAddress,
+  encoded: Bytes,
+  count: number,
+): void {
+  if (connection.closed) return;
+  const result = parts.calls.connect(connection.fd, encoded);
+  // An interrupted connect(2) goes on by itself.
+  if (result === 0 || result === -EINPROGRESS || result === -EINTR) {
+    connection.awaitConnected();
+    return;
+  }
+  if (result === -EAGAIN && isUnix(address) && count < ATTEMPTS_MAX) {
+    const pauseMs = Math.min(RETRY_MIN_MS * 2 ** (count - 1), RETRY_MAX_MS);
+    const again = () => attempt(parts, connection, address, encoded, count + 1);
+    new Timer(parts, pauseMs, again, false, 0);
+    return;
+  }
+  const error = new SystemError("connect", -result, {
+    fd: connection.fd,
+    address: addressText(address),
+  });
+  const fail = () => {
+    connection.connectFailed(error);
+    return 1;
+  };
+  parts.queues.push(
+    CONNECT_QUEUE,
+    { source: connection, run: fail },
+    TASK_WORK,
+  );
+  parts.touched();
+}
+
+function isUnix(address: SocketAddress): boolean {
+  return address.family === "unix" || address.family === "unix-abstract";
+}

@@ -1,0 +1,252 @@
+/**
+ * A listening socket: accepts in batches, one connection for each item of work,
+ * so that other work comes in between.
+ *
+ * @module
+ */
+
+import {
+  EAGAIN,
+  ECONNABORTED,
+  EINTR,
+  EMFILE,
+  ENFILE,
+  ENOBUFS,
+  ENOMEM,
+  F_GETFL,
+  F_SETFD,
+  F_SETFL,
+  FD_CLOEXEC,
+  O_NONBLOCK,
+  SOCK_CLOEXEC,
+  SOCK_NONBLOCK,
+  type SocketAddress,
+  SystemError,
+} from "../../ffi/mod.ts";
+import { FdEvent, type OwnHandlers } from "../fd_event.ts";
+import type { EngineParts } from "../parts.ts";
+import { INACTIVE } from "../states.ts";
+import { Timer } from "../timers.ts";
+import { Connection, type ConnectionParts } from "./connection.ts";
+import {
+  BUFFER_MAX,
+  checkInteger,
+  type ConnectionHandlers,
+  type ListenOptions,
+} from "./options.ts";
+import { boundAddress, endpointAddress, listeningSocket } from "./socket.ts";
+
+/** How long accepting rests when the process or the system is out of something. */
+const EXHAUSTED_PAUSE_MS = 100;
+
+/** A listening socket of an engine, made by {@linkcode Engine.listen}. */
+export class Listener implements Disposable {
+  readonly #parts: EngineParts;
+  readonly #event: FdEvent;
+  readonly #handlers: ConnectionHandlers;
+  readonly #connectionParts: ConnectionParts;
+  readonly #exclusive: boolean;
+  readonly #acceptBatch: number;
+  readonly #connectionsMax: number;
+  readonly #localAddress: SocketAddress;
+  #batchLeft: number;
+  #connections = 0;
+  #aborted = 0;
+  #resting: Timer | null = null;
+  #closed = false;
+
+  static readonly #events: OwnHandlers = {
+    read: (event) => (event.data as Listener).#accept(),
+    error: (event, error) => (event.data as Listener).#failed(error),
+    engineClosed: (event) => (event.data as Listener).close(),
+  };
+
+  /** @internal */
+  constructor(
+    parts: EngineParts,
+    options: ListenOptions,
+    handlers: ConnectionHandlers,
+  ) {
+    const {
+      backlog = 511,
+      reusePort = false,
+      exclusive = true,
+      acceptBatch = 64,
+      connectionsMax = Infinity,
+      bufferMax = BUFFER_MAX,
+    } = options;
+    checkInteger("backlog", backlog, 0, 0x7fffffff);
+    checkInteger("acceptBatch", acceptBatch, 1, 0x7fffffff);
+    if (connectionsMax !== Infinity) {
+      checkInteger("connectionsMax", connectionsMax, 1, 0x7fffffff);
+    }
+    checkInteger("bufferMax", bufferMax, 0, 0x7fffffff);
+    this.#parts = parts;
+    this.#handlers = handlers;
+    this.#exclusive = exclusive;
+    this.#acceptBatch = acceptBatch;
+    this.#batchLeft = acceptBatch;
+    this.#connectionsMax = connectionsMax;
+    this.#connectionParts = {
+      parts,
+      handlers,
+      bufferMax,
+      closed: () => this.#connectionClosed(),
+    };
+    const fd = options.fd === undefined
+      ? listeningSocket(
+        parts.calls,
+        endpointAddress(options, 0),
+        backlog,
+        reusePort,
+      )
+      : adopted(parts, options.fd);
+    this.#localAddress = boundAddress(parts.calls, fd) ??
+      { family: "unix", path: "" };
+    this.#event = new FdEvent(fd, Listener.#events, parts);
+    this.#event.data = this;
+    parts.registry.add(this.#event);
+    this.#enable();
+  }
+
+  /** The socket's descriptor; -1 once the listener is closed. */
+  get fd(): number {
+    return this.#closed ? -1 : this.#event.fd;
+  }
+
+  /** The address that the socket is bound to. */
+  get localAddress(): SocketAddress {
+    return this.#localAddress;
+  }
+
+  /** The port that the socket is bound to; 0 for a unix socket. */
+  get port(): number {
+    return "port" in this.#localAddress ? this.#localAddress.port : 0;
+  }
+
+  /** Open connections that were accepted here. */
+  get connections(): number {
+    return this.#connections;
+  }
+
+  /** Connections that were gone before they could be accepted (ECONNABORTED). */
+  get aborted(): number {
+    return this.#aborted;
+  }
+
+  /**
+   * Stops listening, before it returns. Connections that were accepted go on.
+   * Closing again does nothing.
+   */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#resting?.cancel();
+    this.#event.close();
+  }
+
+  /** Closes the listener. */
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  #enable(): void {
+    if (this.#exclusive) this.#event.enableAccept();
+    else this.#event.enableRead();
+  }
+
+  #accept(): void {
+    if (this.#closed || this.#resting !== null) return;
+    if (this.#connections >= this.#connectionsMax) {
+      this.#event.disableRead();
+      return;
+    }
+    const fd = this.#parts.calls.accept4(
+      this.#event.fd,
+      SOCK_NONBLOCK | SOCK_CLOEXEC,
+    );
+    if (fd < 0 && !this.#goesOn(-fd)) {
+      this.#batchLeft = this.#acceptBatch;
+      return;
+    }
+    this.#batchLeft--;
+    // A level-triggered entry is reported again, an edge-triggered one is not.
+    const repeats = this.#exclusive || this.#parts.rules.repeats;
+    if (this.#batchLeft > 0 || !repeats) this.#event.queueRead();
+    if (this.#batchLeft === 0) this.#batchLeft = this.#acceptBatch;
+    if (fd >= 0) this.#open(fd);
+  }
+
+  #open(fd: number): void {
+    const event = new FdEvent(fd, Connection.events, this.#parts);
+    this.#parts.registry.add(event);
+    this.#connections++;
+    const connection = new Connection(this.#connectionParts, event, false);
+    this.#handlers.open?.(connection);
+  }
+
+  /** Whether another connection may be there after a failed accept4. */
+  #goesOn(errno: number): boolean {
+    switch (errno) {
+      case EAGAIN:
+        this.#event.readReady = false;
+        return false;
+      case EINTR:
+        return true;
+      case ECONNABORTED:
+        this.#aborted++;
+        return true;
+      case EMFILE:
+      case ENFILE:
+      case ENOBUFS:
+      case ENOMEM:
+        this.#rest();
+        return false;
+      default:
+        throw new SystemError("accept4", errno, { fd: this.#event.fd });
+    }
+  }
+
+  /** The connection stays in the backlog, so that the kernel would go on reporting. */
+  #rest(): void {
+    this.#event.disableRead();
+    this.#resting = new Timer(
+      this.#parts,
+      EXHAUSTED_PAUSE_MS,
+      () => {
+        this.#resting = null;
+        this.#enable();
+      },
+      false,
+      0,
+    );
+  }
+
+  #connectionClosed(): void {
+    this.#connections--;
+    if (this.#closed || this.#resting !== null) return;
+    if (this.#event.readBits === INACTIVE) this.#enable();
+  }
+
+  #failed(error: SystemError | null): void {
+    this.close();
+    throw error ?? new SystemError("accept4", ECONNABORTED);
+  }
+}
+
+/** Makes a descriptor from elsewhere close-on-exec and nonblocking. */
+function adopted(parts: EngineParts, fd: number): number {
+  checkInteger("fd", fd, 0, 0x7fffffff);
+  if (parts.registry.byFd(fd) !== undefined) {
+    throw new Error(
+      `Cannot listen on descriptor ${fd}: it is registered already`,
+    );
+  }
+  const flags = parts.calls.fcntl(fd, F_GETFL, 0);
+  const result = flags < 0
+    ? flags
+    : parts.calls.fcntl(fd, F_SETFL, flags | O_NONBLOCK);
+  if (result < 0) throw new SystemError("fcntl", -result, { fd });
+  parts.calls.fcntl(fd, F_SETFD, FD_CLOEXEC);
+  return fd;
+}

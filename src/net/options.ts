@@ -1,0 +1,100 @@
+/**
+ * Options and handlers of listeners and connections.
+ *
+ * @module
+ */
+
+import type { SystemError } from "../../ffi/mod.ts";
+import type { Connection } from "./connection.ts";
+
+/**
+ * What to call for a connection. Handlers are called with the connection and
+ * never at the same time as another handler of the engine.
+ */
+export interface ConnectionHandlers {
+  /** The connection is established. Never called if connecting failed. */
+  open?(connection: Connection): void;
+  /**
+   * Bytes arrived. `chunk` is a view into a buffer that is used again: valid
+   * until the handler returns.
+   */
+  data?(connection: Connection, chunk: Uint8Array): void;
+  /** All that was buffered has been handed to the kernel: offer the rest now. */
+  drain?(connection: Connection): void;
+  /**
+   * The peer will send no more. Writing is still possible; call `end()` or
+   * `close()` when done. Without this handler the connection closes once its
+   * writes are flushed.
+   */
+  end?(connection: Connection): void;
+  /** Called exactly once, as the last handler of the connection. */
+  close?(connection: Connection): void;
+  /** The connection failed; called at most once. `close` follows. */
+  error?(connection: Connection, error: SystemError): void;
+}
+
+/** Where and how to listen. */
+export interface ListenOptions {
+  /** An IPv4 or IPv6 address in text form. @default {"127.0.0.1"} */
+  hostname?: string;
+  /** A port from 0 to 65535; 0 picks a free one. @default {0} */
+  port?: number;
+  /**
+   * Listens on a unix socket instead: a path, or an abstract name after a
+   * leading `\0`. The path must not exist; it is left there on closing.
+   */
+  path?: string;
+  /** Takes over a listening socket: it is closed with the listener. */
+  fd?: number;
+  /** Connections that the kernel holds until they are accepted. @default {511} */
+  backlog?: number;
+  /** Lets several sockets share the port (SO_REUSEPORT). @default {false} */
+  reusePort?: boolean;
+  /**
+   * Registers with EPOLLEXCLUSIVE, so that one connection wakes few of the
+   * engines that wait on the same socket. Which one is not promised.
+   * @default {true}
+   */
+  exclusive?: boolean;
+  /**
+   * Connections accepted for one event, one at a time, so that other work comes
+   * in between. @default {64}
+   */
+  acceptBatch?: number;
+  /**
+   * Open connections of this listener. At the limit it stops accepting until
+   * one closes. @default {Infinity}
+   */
+  connectionsMax?: number;
+  /** Bytes that each connection buffers for a slow reader. @default {262144} */
+  bufferMax?: number;
+}
+
+/** Where to connect. */
+export interface ConnectOptions {
+  /** An IPv4 or IPv6 address in text form. @default {"127.0.0.1"} */
+  hostname?: string;
+  /** A port from 1 to 65535. */
+  port?: number;
+  /** Connects to a unix socket instead: a path, or an abstract name after `\0`. */
+  path?: string;
+  /** Bytes that the connection buffers for a slow reader. @default {262144} */
+  bufferMax?: number;
+}
+
+/** The default of `bufferMax`. */
+export const BUFFER_MAX: number = 256 * 1024;
+
+/** Throws a RangeError unless `value` is an integer in the range. */
+export function checkInteger(
+  name: string,
+  value: number,
+  min: number,
+  max: number,
+): void {
+  if (!Number.isInteger(value) || value < min || value > max) {
+    throw new RangeError(
+      `Cannot use ${name}: it must be an integer from ${min} to ${max}, and is ${value}`,
+    );
+  }
+}

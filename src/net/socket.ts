@@ -1,0 +1,150 @@
+/**
+ * Making stream sockets, and what is read from them.
+ *
+ * @module
+ */
+
+import {
+  AF_INET,
+  AF_INET6,
+  AF_UNIX,
+  type Bytes,
+  decodeAddress,
+  encodeAddress,
+  SO_REUSEADDR,
+  SO_REUSEPORT,
+  SOCK_CLOEXEC,
+  SOCK_NONBLOCK,
+  SOCK_STREAM,
+  type SocketAddress,
+  SOL_SOCKET,
+  SystemError,
+} from "../../ffi/mod.ts";
+import type { SystemCalls } from "../../ffi/mod.ts";
+import { checkInteger } from "./options.ts";
+
+/** Room for any `struct sockaddr_*`. */
+const ADDRESS_BYTES_MAX = 128;
+
+const ON: Bytes = new Uint8Array(new Int32Array([1]).buffer);
+const OFF: Bytes = new Uint8Array(new Int32Array([0]).buffer);
+/** `struct linger { int l_onoff, l_linger; }`: discard and reset on close. */
+const LINGER_ZERO: Bytes = new Uint8Array(new Int32Array([1, 0]).buffer);
+
+/** The value of a socket option that is on or off. */
+export function flag(enabled: boolean): Bytes {
+  return enabled ? ON : OFF;
+}
+
+/** The value of SO_LINGER that makes close(2) send an RST. */
+export function lingerZero(): Bytes {
+  return LINGER_ZERO;
+}
+
+/** Where a socket is, or is to be. */
+export interface Endpoint {
+  hostname?: string;
+  port?: number;
+  path?: string;
+}
+
+/** The address that options name. `portMin` is 0 where a port may be picked. */
+export function endpointAddress(
+  endpoint: Endpoint,
+  portMin: number,
+): SocketAddress {
+  const { hostname = "127.0.0.1", port = 0, path } = endpoint;
+  if (path !== undefined) {
+    return path.startsWith("\0")
+      ? { family: "unix-abstract", name: path.slice(1) }
+      : { family: "unix", path };
+  }
+  checkInteger("port", port, portMin, 65535);
+  const family = hostname.includes(":") ? "ipv6" : "ipv4";
+  return { family, host: hostname, port };
+}
+
+/** An address as an error message shows it. */
+export function addressText(address: SocketAddress): string {
+  switch (address.family) {
+    case "ipv4":
+      return `${address.host}:${address.port}`;
+    case "ipv6":
+      return `[${address.host}]:${address.port}`;
+    case "unix":
+      return address.path;
+    case "unix-abstract":
+      return `@${address.name}`;
+    default:
+      return "unnamed";
+  }
+}
+
+/** A new stream socket for an address: close-on-exec and nonblocking. */
+export function streamSocket(
+  calls: SystemCalls,
+  address: SocketAddress,
+): number {
+  const domain = address.family === "ipv4"
+    ? AF_INET
+    : address.family === "ipv6"
+    ? AF_INET6
+    : AF_UNIX;
+  const fd = calls.socket(
+    domain,
+    SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC,
+    0,
+  );
+  if (fd < 0) {
+    throw new SystemError("socket", -fd, { address: addressText(address) });
+  }
+  return fd;
+}
+
+/** A new listening socket. Nothing is left open when it fails. */
+export function listeningSocket(
+  calls: SystemCalls,
+  address: SocketAddress,
+  backlog: number,
+  reusePort: boolean,
+): number {
+  const encoded = encodeAddress(address);
+  const fd = streamSocket(calls, address);
+  const inet = address.family === "ipv4" || address.family === "ipv6";
+  let syscall = "setsockopt";
+  let result = inet ? calls.setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, ON) : 0;
+  if (result >= 0 && reusePort) {
+    result = calls.setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, ON);
+  }
+  if (result >= 0) {
+    syscall = "bind";
+    result = calls.bind(fd, encoded);
+  }
+  if (result >= 0) {
+    syscall = "listen";
+    result = calls.listen(fd, backlog);
+  }
+  if (result >= 0) return fd;
+  calls.close(fd);
+  throw new SystemError(syscall, -result, { address: addressText(address) });
+}
+
+/** The address that a socket is bound to; null if the kernel does not say. */
+export function boundAddress(
+  calls: SystemCalls,
+  fd: number,
+): SocketAddress | null {
+  const bytes = new Uint8Array(ADDRESS_BYTES_MAX);
+  const length = calls.getsockname(fd, bytes);
+  return length < 0 ? null : decodeAddress(bytes, length);
+}
+
+/** The address of a socket's peer; null if it is not connected any more. */
+export function peerAddress(
+  calls: SystemCalls,
+  fd: number,
+): SocketAddress | null {
+  const bytes = new Uint8Array(ADDRESS_BYTES_MAX);
+  const length = calls.getpeername(fd, bytes);
+  return length < 0 ? null : decodeAddress(bytes, length);
+}
