@@ -3,6 +3,7 @@ import { assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { assertNoLeaks, test } from "./support/descriptors.ts";
 import { parseFdinfo } from "./support/fdinfo.ts";
 import { Program, runDeno } from "./support/process.ts";
+import { codeOf, importsOf } from "./support/source_files.ts";
 import { parseTrace, straceTest, trace } from "./support/strace.ts";
 
 const CHILD = "tests/support/child.ts";
@@ -96,4 +97,38 @@ test("runDeno() gives the status and both outputs", async () => {
     stdout: "ready\n",
     stderr: "failed\n",
   });
+});
+
+test("importsOf() finds each form, and none in comments", () => {
+  const text = `
+    // import "comment";
+    /* export * from "comment" */
+    import "./effect.ts";
+    import type { A } from "./type.ts";
+    import {
+      b,
+      type C,
+    } from './several.ts';
+    export * from "./all.ts";
+    export { d } from "./some.ts";
+    const from = "text";
+    await import("./late.ts");
+  `;
+  assertEquals(
+    importsOf(text).map(({ specifier, typesOnly }) => [specifier, typesOnly]),
+    [
+      ["./effect.ts", false],
+      ["./type.ts", true],
+      ["./several.ts", false],
+      ["./all.ts", false],
+      ["./some.ts", false],
+      ["./late.ts", false],
+    ],
+  );
+});
+
+test("codeOf() blanks comments, and strings where asked", () => {
+  const text = "a(\"Deno // b\"); // Deno's\n/* Deno */ c('Bun', `Bun`);";
+  assertEquals(codeOf(text, "keep").includes("Deno // b"), true);
+  assertEquals(/Deno|Bun/.test(codeOf(text, "blank")), false);
 });

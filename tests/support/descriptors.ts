@@ -4,6 +4,7 @@
  */
 import { readdirSync, readlinkSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
+import "./load_libraries.ts";
 
 /** Each open descriptor and what it points at, such as `socket:[4711]`. */
 export function openDescriptors(): Map<number, string> {

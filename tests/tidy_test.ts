@@ -1,0 +1,178 @@
+/** The style of the project, where a machine can check it. */
+import { assertEquals } from "@std/assert";
+import { posix } from "node:path";
+import {
+  codeOf,
+  importsOf,
+  type SourceFile,
+  sourceFiles,
+  topLevel,
+} from "./support/source_files.ts";
+
+const LAYOUT = [
+  "ARCHITECTURE.md",
+  "CHANGELOG.md",
+  "CONTRIBUTING.md",
+  "LICENSE",
+  "README.md",
+  "SECURITY.md",
+  "bench",
+  "deno.json",
+  "deno.lock",
+  "examples",
+  "ffi",
+  "mod.ts",
+  "src",
+  "tests",
+];
+
+const LINES_MAX = 320;
+
+const published = sourceFiles(["mod.ts", "src", "ffi"], [".ts"]);
+const programs = sourceFiles(["examples"], [".ts"]);
+const all = sourceFiles(LAYOUT, [".ts", ".md", ".json", ".c", "LICENSE"]);
+const THIS_FILE = "tests/tidy_test.ts";
+
+/** Each line that `pattern` finds, as `path:line: text`. */
+function findings(files: SourceFile[], pattern: RegExp): string[] {
+  return files.filter(({ path }) => path !== THIS_FILE).flatMap((file) =>
+    file.text.split("\n").flatMap((line, index) =>
+      pattern.test(line) ? [`${file.path}:${index + 1}: ${line.trim()}`] : []
+    )
+  );
+}
+
+/** The files whose name starts with one of the folders. */
+function within(files: SourceFile[], ...folders: string[]): SourceFile[] {
+  return files.filter(({ path }) =>
+    folders.some((folder) => path === folder || path.startsWith(`${folder}/`))
+  );
+}
+
+/** Where an import leads: a path of the project, or the specifier as it is. */
+function target({ path }: SourceFile, specifier: string): string {
+  if (!specifier.startsWith(".")) return specifier;
+  return posix.join(posix.dirname(path), specifier);
+}
+
+/** Each import of `files` that `allowed` refuses. */
+function badImports(
+  files: SourceFile[],
+  allowed: (target: string, typesOnly: boolean) => boolean,
+): string[] {
+  return files.flatMap((file) =>
+    importsOf(file.text)
+      .filter((module) =>
+        !allowed(target(file, module.specifier), module.typesOnly)
+      )
+      .map((module) => `${file.path} imports ${module.specifier}`)
+  );
+}
+
+Deno.test("the top of the project holds what the layout names and no more", () => {
+  assertEquals(topLevel().filter((name) => !LAYOUT.includes(name)), []);
+});
+
+Deno.test("every file of the layout exists", () => {
+  const present = topLevel();
+  assertEquals(LAYOUT.filter((name) => !present.includes(name)), []);
+});
+
+Deno.test("mod.ts imports src/ and ffi/ only", () => {
+  const bad = badImports(
+    within(published, "mod.ts"),
+    (to) => /^(src|ffi)\//.test(to),
+  );
+  assertEquals(bad, []);
+});
+
+Deno.test("src/ imports itself, ffi/mod.ts, node: and the types of the seam only", () => {
+  const bad = badImports(
+    within(published, "src"),
+    (to, typesOnly) =>
+      /^src\/|^node:|^ffi\/mod\.ts$/.test(to) ||
+      typesOnly && to === "ffi/system_calls.ts",
+  );
+  assertEquals(bad, []);
+});
+
+Deno.test("ffi/ imports itself and node: only", () => {
+  const bad = badImports(
+    within(published, "ffi"),
+    (to) => /^ffi\/|^node:/.test(to),
+  );
+  assertEquals(bad, []);
+});
+
+Deno.test("examples import the package, each other and node: only", () => {
+  const bad = badImports(
+    programs,
+    (to) => /^examples\/|^node:|^mod\.ts$|^ffi\/mod\.ts$/.test(to),
+  );
+  assertEquals(bad, []);
+});
+
+Deno.test("no code outside ffi/ names a runtime in what is published", () => {
+  const code = within(published, "mod.ts", "src").map(({ path, text }) => ({
+    path,
+    text: codeOf(text, "blank"),
+  }));
+  assertEquals(findings(code, /\b(Deno|Bun)\b/), []);
+});
+
+Deno.test("only the runtime files of ffi/ name Deno or Bun", () => {
+  const code = within(published, "ffi")
+    .filter(({ path }) => !/runtime_(deno|bun)\.ts$/.test(path))
+    .map(({ path, text }) => ({ path, text: codeOf(text, "blank") }));
+  assertEquals(findings(code, /\b(Deno|Bun)\b/), []);
+});
+
+Deno.test(`no published file or example is longer than ${LINES_MAX} lines`, () => {
+  const long = [...published, ...programs]
+    .map(({ path, text }) => ({ path, lines: text.split("\n").length - 1 }))
+    .filter(({ lines }) => lines > LINES_MAX);
+  assertEquals(long, []);
+});
+
+Deno.test("nothing is left to do later, and no check is switched off", () => {
+  const pattern = new RegExp(
+    [
+      "\\b(TODO|FIXME|XXX|HACK)\\b",
+      "@ts-(ignore|expect-error|nocheck)",
+      "deno-(lint|fmt|coverage)-ignore",
+    ].join("|"),
+  );
+  assertEquals(findings(all, pattern), []);
+});
+
+Deno.test("no code has the type any", () => {
+  const code = within(all, "mod.ts", "src", "ffi", "examples", "tests", "bench")
+    .filter(({ path }) => path.endsWith(".ts"))
+    .map(({ path, text }) => ({ path, text: codeOf(text, "blank") }));
+  assertEquals(findings(code, /[:<|&,]\s*any\b|\bas any\b|\bany\[\]/), []);
+});
+
+Deno.test("no test is skipped, and none runs alone", () => {
+  const tests = within(all, "tests").filter(({ path }) =>
+    // A machine without strace has nothing to count with.
+    path !== "tests/support/strace.ts"
+  );
+  const pattern = /\.(skip|only|ignore|todo)\(|\b(ignore|only|skip): /;
+  assertEquals(findings(tests, pattern), []);
+});
+
+Deno.test("no file names a path of somebody's machine", () => {
+  assertEquals(findings(all, /(^|[\s"'`(=])\/(home|root|Users|work)\//), []);
+});
+
+Deno.test("no code loads anything from a registry", () => {
+  const code = all.filter(({ path }) => path.endsWith(".ts"));
+  const pattern = /\b(https?:\/\/(jsr\.io|deno\.land|esm\.sh)|jsr:|npm:)/;
+  assertEquals(
+    findings(
+      code.map(({ path, text }) => ({ path, text: codeOf(text, "keep") })),
+      pattern,
+    ),
+    [],
+  );
+});
