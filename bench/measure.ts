@@ -46,6 +46,22 @@ export function cpuBetween(before: Usage, after: Usage): CpuTime {
   };
 }
 
+/**
+ * The seconds that cores were not idle since the machine started, whoever used
+ * them, a hypervisor's other guests included.
+ */
+export function busySeconds(cores: number[]): number {
+  const stat = Deno.readTextFileSync("/proc/stat");
+  let ticks = 0;
+  for (const core of new Set(cores)) {
+    const line = stat.match(new RegExp(`^cpu${core} (.*)$`, "m"))?.[1] ?? "";
+    const [user, nice, system, , , irq, softirq, steal] = line.split(" ")
+      .map(Number);
+    ticks += user + nice + system + irq + softirq + steal;
+  }
+  return ticks * TICK_NS / 1e9;
+}
+
 /** Memory that the process has in RAM, in KiB. */
 export function residentKiB(pid: number): number {
   const status = Deno.readTextFileSync(`/proc/${pid}/status`);

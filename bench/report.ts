@@ -16,6 +16,9 @@ interface Column {
   cell(peer: PeerResult, result: WorkloadResult): string;
 }
 
+/** Above this share of the cores, other programs make the figures rough. */
+const OTHERS_BUSY_MAX = 0.05;
+
 const columns: Column[] = [
   {
     title: "messages/s",
@@ -97,6 +100,16 @@ export function formatResult(result: WorkloadResult): string {
     .map((target) => formatTarget(target, result))
     .filter((line) => line !== null);
   const lines = ["", result.workload.title, "", ...align(rows)];
+  const samples = result.peers.flatMap((peer) => peer.samples);
+  const others = statistic(samples, "othersBusy");
+  if (others.max > OTHERS_BUSY_MAX) {
+    lines.push(
+      "",
+      "The machine was not quiet, so these figures are rough: other programs " +
+        `used ${percent(others.median)} of the cores, ` +
+        `${percent(others.max)} in the worst turn.`,
+    );
+  }
   if (targets.length > 0) lines.push("", ...targets);
   return lines.join("\n");
 }

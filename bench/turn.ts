@@ -1,7 +1,7 @@
 /** One peer's turn: start it, load it, measure it, end it. */
 import { Child } from "./children.ts";
 import type { Cores } from "./machine.ts";
-import { cpuBetween, residentKiB, usage } from "./measure.ts";
+import { busySeconds, cpuBetween, residentKiB, usage } from "./measure.ts";
 import type { Peer } from "./peers.ts";
 import type { Tools } from "./tools.ts";
 import type { Workload } from "./workloads.ts";
@@ -26,6 +26,8 @@ export interface Sample {
   serverBusy: number;
   /** The share of its core that the load generator used. */
   clientBusy: number;
+  /** The share of the cores that anything else used. */
+  othersBusy: number;
   residentKiB: number;
 }
 
@@ -65,11 +67,15 @@ export async function takeTurn(
     `--seconds=${durations.seconds}`,
   ]);
   await load.line(); // "measuring"
+  const pinned = [cores.server, cores.client];
+  const busyBefore = busySeconds(pinned);
   const before = usage(server.pid);
   const report: LoadReport = JSON.parse(
     await load.line(durations.seconds * 1000 + 20_000),
   );
   const { userSeconds, systemSeconds } = cpuBetween(before, usage(server.pid));
+  const busy = busySeconds(pinned) - busyBefore;
+  const others = busy - userSeconds - systemSeconds - report.cpuSeconds;
   const eachUs = 1e6 / report.messages;
 
   return {
@@ -83,6 +89,7 @@ export async function takeTurn(
     cpuUs: (userSeconds + systemSeconds) * eachUs,
     serverBusy: (userSeconds + systemSeconds) / report.seconds,
     clientBusy: report.cpuSeconds / report.seconds,
+    othersBusy: Math.max(0, others / report.seconds / new Set(pinned).size),
     residentKiB: residentKiB(server.pid),
   };
 }
