@@ -1,0 +1,258 @@
+/**
+ * Constants of events, files and signals, by the kernel's names. Those of
+ * sockets are in `constants_socket.ts`, error numbers in `errno_codes.ts`.
+ *
+ * Masks are signed 32-bit integers, as JavaScript's bitwise operators and an
+ * Int32Array make them: EPOLLET is negative.
+ *
+ * @module
+ */
+
+import { architecture } from "./layout.ts";
+
+// epoll(7)
+
+/** Close the descriptor on execve. */
+export const EPOLL_CLOEXEC = 0x80000;
+/** Add an entry. */
+export const EPOLL_CTL_ADD = 1;
+/** Remove an entry. */
+export const EPOLL_CTL_DEL = 2;
+/** Change an entry. */
+export const EPOLL_CTL_MOD = 3;
+/** Readable: data, a connection, or end of file. */
+export const EPOLLIN = 1;
+/** An exceptional condition, such as TCP's urgent data. */
+export const EPOLLPRI = 2;
+/** Writable. */
+export const EPOLLOUT = 4;
+/** An error; always reported, asked for or not. */
+export const EPOLLERR = 8;
+/** Hang-up of both directions; always reported. */
+export const EPOLLHUP = 0x10;
+/** Normal data is readable. */
+export const EPOLLRDNORM = 0x40;
+/** Priority data is readable. */
+export const EPOLLRDBAND = 0x80;
+/** Normal data can be written. */
+export const EPOLLWRNORM = 0x100;
+/** Priority data can be written. */
+export const EPOLLWRBAND = 0x200;
+/** The peer closed its writing side. Linux 2.6.17. */
+export const EPOLLRDHUP = 0x2000;
+/** Wake one waiter of those that ask for it. Linux 4.5. */
+export const EPOLLEXCLUSIVE = 0x10000000;
+/** Keep the system awake while the event is handled. Linux 3.5. */
+export const EPOLLWAKEUP = 0x20000000;
+/** Report once, then mute the entry until it is modified. */
+export const EPOLLONESHOT = 0x40000000;
+/** Report changes, not states. Bit 31, thus the negative int32 -0x80000000. */
+export const EPOLLET: number = 1 << 31;
+
+// poll(2)
+
+/** Readable. */
+export const POLLIN = 1;
+/** An exceptional condition. */
+export const POLLPRI = 2;
+/** Writable. */
+export const POLLOUT = 4;
+/** An error; always reported. */
+export const POLLERR = 8;
+/** Hang-up; always reported. */
+export const POLLHUP = 0x10;
+/** Not an open descriptor; always reported. */
+export const POLLNVAL = 0x20;
+/** The peer closed its writing side. */
+export const POLLRDHUP = 0x2000;
+
+// eventfd(2)
+
+/** Close the descriptor on execve. */
+export const EFD_CLOEXEC = 0x80000;
+/** Do not block. */
+export const EFD_NONBLOCK = 0x800;
+/** Each read takes 1 from the counter. */
+export const EFD_SEMAPHORE = 1;
+
+// signalfd(2)
+
+/** Close the descriptor on execve. */
+export const SFD_CLOEXEC = 0x80000;
+/** Do not block. */
+export const SFD_NONBLOCK = 0x800;
+
+// timerfd_create(2)
+
+/** Close the descriptor on execve. */
+export const TFD_CLOEXEC = 0x80000;
+/** Do not block. */
+export const TFD_NONBLOCK = 0x800;
+/** The value is a time, not a delay. */
+export const TFD_TIMER_ABSTIME = 1;
+/** Reads give ECANCELED once the clock is set. Linux 3.0. */
+export const TFD_TIMER_CANCEL_ON_SET = 2;
+/** The wall clock. */
+export const CLOCK_REALTIME = 0;
+/** A clock that nobody sets; stops in suspension. */
+export const CLOCK_MONOTONIC = 1;
+/** As CLOCK_MONOTONIC, going on in suspension. */
+export const CLOCK_BOOTTIME = 7;
+/** CLOCK_REALTIME that wakes a suspended system. */
+export const CLOCK_REALTIME_ALARM = 8;
+/** CLOCK_BOOTTIME that wakes a suspended system. */
+export const CLOCK_BOOTTIME_ALARM = 9;
+
+// open(2)
+
+/** Open to read. */
+export const O_RDONLY = 0;
+/** Open to write. */
+export const O_WRONLY = 1;
+/** Open to read and write. */
+export const O_RDWR = 2;
+/** Create the file if there is none. */
+export const O_CREAT = 0x40;
+/** With O_CREAT: fail if there is one. */
+export const O_EXCL = 0x80;
+/** Do not take a terminal as controlling. */
+export const O_NOCTTY = 0x100;
+/** Cut the file to no bytes. */
+export const O_TRUNC = 0x200;
+/** Write at the end. */
+export const O_APPEND = 0x400;
+/** Do not block. */
+export const O_NONBLOCK = 0x800;
+/** Writes wait for the data to be on the device. */
+export const O_DSYNC = 0x1000;
+/** Writes wait for data and metadata. */
+export const O_SYNC = 0x101000;
+/** Close the descriptor on execve. */
+export const O_CLOEXEC = 0x80000;
+/** Open the place, not the file. */
+export const O_PATH = 0x200000;
+
+// open(2), by architecture
+
+/** Input and output past the page cache; buffers must be aligned. */
+export const O_DIRECT: number = architecture === "x86_64" ? 0x4000 : 0x10000;
+/** Allow files over 2 GiB; always so for 64-bit programs. */
+export const O_LARGEFILE: number = architecture === "x86_64" ? 0x8000 : 0x20000;
+/** Fail if it is not a directory. */
+export const O_DIRECTORY: number = architecture === "x86_64" ? 0x10000 : 0x4000;
+/** Fail if it is a symbolic link. */
+export const O_NOFOLLOW: number = architecture === "x86_64" ? 0x20000 : 0x8000;
+/** An unnamed file in the directory. Linux 3.11. */
+export const O_TMPFILE: number = 0x400000 | O_DIRECTORY;
+
+// fcntl(2)
+
+/** Duplicate to the lowest number from the argument on. */
+export const F_DUPFD = 0;
+/** Likewise, closing on execve. */
+export const F_DUPFD_CLOEXEC = 1030;
+/** The descriptor's flags. */
+export const F_GETFD = 1;
+/** Set the descriptor's flags. */
+export const F_SETFD = 2;
+/** The file's status flags. */
+export const F_GETFL = 3;
+/** Set the file's status flags. */
+export const F_SETFL = 4;
+/** Bytes of a pipe's buffer. */
+export const F_GETPIPE_SZ = 1032;
+/** Set the bytes of a pipe's buffer. */
+export const F_SETPIPE_SZ = 1031;
+/** Seal a memfd. */
+export const F_ADD_SEALS = 1033;
+/** The seals of a memfd. */
+export const F_GET_SEALS = 1034;
+/** The descriptor's flag: close on execve. */
+export const FD_CLOEXEC = 1;
+
+// ioctl(2)
+
+/** Bytes that can be read. */
+export const FIONREAD = 0x541b;
+/** Switch blocking off or on. */
+export const FIONBIO = 0x5421;
+/** Bytes sent and not acknowledged. */
+export const SIOCOUTQ = 0x5411;
+/** Size of a terminal's window. */
+export const TIOCGWINSZ = 0x5413;
+
+// signal(7)
+
+/** Add the set to the mask. */
+export const SIG_BLOCK = 0;
+/** Take the set from the mask. */
+export const SIG_UNBLOCK = 1;
+/** Make the set the mask. */
+export const SIG_SETMASK = 2;
+/** The terminal hung up. */
+export const SIGHUP = 1;
+/** Interrupt from the keyboard. */
+export const SIGINT = 2;
+/** Quit from the keyboard. */
+export const SIGQUIT = 3;
+/** Illegal instruction. */
+export const SIGILL = 4;
+/** Trace or breakpoint. */
+export const SIGTRAP = 5;
+/** abort(3). */
+export const SIGABRT = 6;
+/** Bad memory access. */
+export const SIGBUS = 7;
+/** Arithmetic error. */
+export const SIGFPE = 8;
+/** Kill; can't be blocked. */
+export const SIGKILL = 9;
+/** For the program's use. */
+export const SIGUSR1 = 10;
+/** Invalid memory reference. */
+export const SIGSEGV = 11;
+/** For the program's use. */
+export const SIGUSR2 = 12;
+/** A write that nobody reads. */
+export const SIGPIPE = 13;
+/** alarm(2). */
+export const SIGALRM = 14;
+/** Terminate. */
+export const SIGTERM = 15;
+/** Coprocessor stack fault; unused. */
+export const SIGSTKFLT = 16;
+/** A child stopped or ended. */
+export const SIGCHLD = 17;
+/** Go on after a stop. */
+export const SIGCONT = 18;
+/** Stop; can't be blocked. */
+export const SIGSTOP = 19;
+/** Stop from the keyboard. */
+export const SIGTSTP = 20;
+/** Background read from the terminal. */
+export const SIGTTIN = 21;
+/** Background write to the terminal. */
+export const SIGTTOU = 22;
+/** Urgent data on a socket. */
+export const SIGURG = 23;
+/** CPU limit passed. */
+export const SIGXCPU = 24;
+/** File size limit passed. */
+export const SIGXFSZ = 25;
+/** Virtual timer. */
+export const SIGVTALRM = 26;
+/** Profiling timer. */
+export const SIGPROF = 27;
+/** The terminal's window changed. */
+export const SIGWINCH = 28;
+/** Input or output is possible. */
+export const SIGIO = 29;
+/** Power failure. */
+export const SIGPWR = 30;
+/** Bad system call. */
+export const SIGSYS = 31;
+
+/** The first real-time signal for programs; the C library keeps 32 and 33. */
+export const SIGRTMIN = 34;
+/** The last real-time signal. */
+export const SIGRTMAX = 64;

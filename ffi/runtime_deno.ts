@@ -1,0 +1,36 @@
+/** Deno's foreign function interface. @module */
+
+import process from "node:process";
+import type { Pointer, Runtime, Symbols, SymbolTable } from "./runtime.ts";
+
+/** The runtime where the program runs under Deno. */
+export const denoRuntime: Runtime = {
+  platform: process.platform,
+  machine: process.arch,
+  nonblocking: true,
+
+  granted(path?: string): boolean {
+    const descriptor: Deno.FfiPermissionDescriptor = path === undefined
+      ? { name: "ffi" }
+      : { name: "ffi", path };
+    // "prompt" counts as no: opening would stop the program to ask.
+    return Deno.permissions.querySync(descriptor).state === "granted";
+  },
+
+  open<T extends SymbolTable>(path: string, table: T): Symbols<T> {
+    const library = Deno.dlopen(
+      path,
+      table as unknown as Deno.ForeignLibraryInterface,
+    );
+    return library.symbols as unknown as Symbols<T>;
+  },
+
+  view(pointer: Pointer, length: number): Int32Array {
+    return new Int32Array(
+      Deno.UnsafePointerView.getArrayBuffer(
+        pointer as unknown as Deno.PointerObject,
+        length * Int32Array.BYTES_PER_ELEMENT,
+      ),
+    );
+  },
+};
