@@ -64,7 +64,7 @@ function hangUp(
   event.writeReady = true;
   if (!readActive && !writeActive) {
     // The kernel reports ERR and HUP of whatever it has, asked or not.
-    if (event.parts.rules.repeats && !disarmed) event.deactivate();
+    if (event.rules.repeats && !disarmed) event.deactivate();
     return;
   }
   if (event.handlers.error !== undefined) {
@@ -86,5 +86,5 @@ function spend(event: FdEvent): void {
 
 /** Whether a muted direction would be reported again on every wait. */
 function repeats(event: FdEvent, state: number, disarmed: boolean): boolean {
-  return state === BLOCKED && event.parts.rules.repeats && !disarmed;
+  return state === BLOCKED && event.rules.repeats && !disarmed;
 }

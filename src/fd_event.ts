@@ -19,6 +19,7 @@ import {
   STATE_NAMES,
   wishFor,
 } from "./states.ts";
+import type { TriggerRules } from "./trigger.ts";
 import {
   ACCEPT_QUEUE,
   ERROR_WORK,
@@ -113,6 +114,8 @@ export class FdEvent implements Disposable {
   readonly handlers: FdHandlers | OwnHandlers;
   /** @internal */
   readonly parts: EngineParts;
+  /** @internal Those of the engine, but for descriptors of its own parts. */
+  readonly rules: TriggerRules;
   #closed = false;
 
   /** @internal */
@@ -120,10 +123,12 @@ export class FdEvent implements Disposable {
     fd: number,
     handlers: FdHandlers | OwnHandlers,
     parts: EngineParts,
+    rules: TriggerRules = parts.rules,
   ) {
     this.fd = fd;
     this.handlers = handlers;
     this.parts = parts;
+    this.rules = rules;
   }
 
   /** The state of the read direction. */
@@ -358,7 +363,7 @@ export class FdEvent implements Disposable {
   wish(): void {
     this.wanted = this.accepts
       ? (this.readBits === ACTIVE ? ACCEPT : ABSENT)
-      : wishFor(this.readBits, this.writeBits, this.parts.rules.mode);
+      : wishFor(this.readBits, this.writeBits, this.rules.mode);
     // A wish to leave the kernel wins over a demand to be sent again.
     if (this.wanted === ABSENT) this.forced = false;
     if (this.wanted !== this.kernel || this.pending) this.#touch();
@@ -409,7 +414,7 @@ export class FdEvent implements Disposable {
   }
 
   #rearm(state: number): void {
-    if (state !== ACTIVE || !this.parts.rules.rearms || this.accepts) return;
+    if (state !== ACTIVE || !this.rules.rearms || this.accepts) return;
     this.forced = true;
     this.#touch();
   }
