@@ -27,6 +27,8 @@ import { FdEvent, type OwnHandlers } from "../fd_event.ts";
 import type { EngineParts } from "../parts.ts";
 import { INACTIVE } from "../states.ts";
 import { Timer } from "../timers.ts";
+import { triggerRules } from "../trigger.ts";
+import { ACCEPT_QUEUE } from "../work_queue.ts";
 import { Connection, type ConnectionParts } from "./connection.ts";
 import {
   BUFFER_MAX,
@@ -103,8 +105,10 @@ export class Listener implements Disposable {
       : adopted(parts, options.fd);
     this.#localAddress = boundAddress(parts.calls, fd) ??
       { family: "unix", path: "" };
-    this.#event = new FdEvent(fd, Listener.#events, parts);
+    const level = triggerRules("level");
+    this.#event = new FdEvent(fd, Listener.#events, parts, level);
     this.#event.data = this;
+    this.#event.readQueue = ACCEPT_QUEUE;
     parts.registry.add(this.#event);
     this.#enable();
   }
@@ -170,10 +174,9 @@ export class Listener implements Disposable {
       return;
     }
     this.#batchLeft--;
-    // A level-triggered entry is reported again, an edge-triggered one is not.
-    const repeats = this.#exclusive || this.#parts.rules.repeats;
-    if (this.#batchLeft > 0 || !repeats) this.#event.queueRead();
-    if (this.#batchLeft === 0) this.#batchLeft = this.#acceptBatch;
+    // After a whole batch the kernel, level-triggered, reports what is left.
+    if (this.#batchLeft > 0) this.#event.queueRead();
+    else this.#batchLeft = this.#acceptBatch;
     if (fd >= 0) this.#open(fd);
   }
 
