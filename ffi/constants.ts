@@ -256,3 +256,16 @@ export const SIGSYS = 31;
 export const SIGRTMIN = 34;
 /** The last real-time signal. */
 export const SIGRTMAX = 64;
+
+// syscall(2), for calls that not every C library has
+
+/** The number of gettid(2). */
+export const SYS_gettid: number = architecture === "x86_64" ? 186 : 178;
+/** The number of tgkill(2). */
+export const SYS_tgkill: number = architecture === "x86_64" ? 234 : 131;
+/** The number of pidfd_send_signal(2). */
+export const SYS_pidfd_send_signal = 424;
+/** The number of pidfd_open(2). */
+export const SYS_pidfd_open = 434;
+/** The number of epoll_pwait2(2). */
+export const SYS_epoll_pwait2 = 441;

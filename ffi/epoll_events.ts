@@ -26,8 +26,8 @@ export class EpollEvents {
   readonly #generation: number;
 
   /**
-   * @param eventsMax How many events it holds: a positive integer.
-   * @param layout The structure's layout, that of this machine by default.
+   * Room for `eventsMax` events, a positive integer. `layout` is that of this
+   * machine by default. Throws RangeError for another `eventsMax`.
    */
   constructor(eventsMax: number, layout: EpollEventLayout = epoll_event) {
     if (!Number.isInteger(eventsMax) || eventsMax < 1) {

@@ -1,40 +1,21 @@
 /**
  * The C library's functions in use, by group, each parameter beside its C
- * declaration. A group is opened on its first use: opening all would take some
- * 6 ms of every program.
+ * declaration. Those of time, signals and processes are in `libc_process.ts`.
  *
  * The types are those that keep a call on the runtime's fast path: `ssize_t`
  * is read as i32, since Linux moves 0x7ffff000 bytes at most in one call, and
- * `size_t` is given as u32. 64-bit values, which arrive as bigint, are left to
- * calls that are rare.
+ * `size_t` is given as u32. A 64-bit result is a bigint: none is on a hot path.
  *
  * @module
  */
 
-import { prepareErrno } from "./errno.ts";
-import { library } from "./library.ts";
-import type { Symbols, SymbolTable } from "./runtime.ts";
+import { Group } from "./group.ts";
+import type { SymbolTable } from "./runtime.ts";
 
-/** Functions that are opened together, on first use. */
-export class Group<T extends SymbolTable> {
-  readonly #table: T;
-  #symbols: Symbols<T> | null = null;
+export { Group };
+export * from "./libc_process.ts";
 
-  constructor(table: T) {
-    this.#table = table;
-  }
-
-  /** The functions. */
-  get c(): Symbols<T> {
-    return this.#symbols ??= this.#open();
-  }
-
-  #open(): Symbols<T> {
-    prepareErrno();
-    return library().open(this.#table);
-  }
-}
-
+/** The calls of an event loop. */
 export const epoll = new Group(
   {
     epoll_create1: { parameters: ["i32" /* int flags */], result: "i32" },
@@ -59,6 +40,7 @@ export const epoll = new Group(
   } as const satisfies SymbolTable,
 );
 
+/** Waits with a signal mask or to the nanosecond. */
 export const epollWaits = new Group(
   {
     epoll_pwait: {
@@ -71,21 +53,24 @@ export const epollWaits = new Group(
       ],
       result: "i32",
     },
-    // Since glibc 2.35 and Linux 5.11.
+    // By syscall(2): glibc before 2.35 and musl lack the symbol, not the call.
     epoll_pwait2: {
+      name: "syscall",
       parameters: [
+        "i32", // long number
         "i32", // int epfd
         "buffer", // struct epoll_event *events
         "i32", // int maxevents
         "buffer", // const struct timespec *timeout
         "buffer", // const sigset_t *sigmask
+        "u32", // size_t sigsetsize
       ],
       result: "i32",
-      optional: true,
     },
   } as const satisfies SymbolTable,
 );
 
+/** The calls made most on descriptors. */
 export const files = new Group(
   {
     read: {
@@ -116,18 +101,57 @@ export const files = new Group(
   } as const satisfies SymbolTable,
 );
 
-export const eventfds = new Group(
+/** More calls on descriptors and files. */
+export const moreFiles = new Group(
   {
-    eventfd: {
+    open: {
       parameters: [
-        "u32", // unsigned int initval
+        "buffer", // const char *pathname
         "i32", // int flags
+        "u32", // ... mode_t mode
+      ],
+      result: "i32",
+    },
+    unlink: {
+      parameters: ["buffer" /* const char *pathname */],
+      result: "i32",
+    },
+    dup: { parameters: ["i32" /* int oldfd */], result: "i32" },
+    dup3: {
+      parameters: [
+        "i32", // int oldfd
+        "i32", // int newfd
+        "i32", // int flags
+      ],
+      result: "i32",
+    },
+    pipe2: {
+      parameters: [
+        "buffer", // int pipefd[2]
+        "i32", // int flags
+      ],
+      result: "i32",
+    },
+    ioctl: {
+      parameters: [
+        "i32", // int fd
+        "u32", // unsigned long request
+        "buffer", // ... void *argument
+      ],
+      result: "i32",
+    },
+    poll: {
+      parameters: [
+        "buffer", // struct pollfd *fds
+        "u32", // nfds_t nfds
+        "i32", // int timeout
       ],
       result: "i32",
     },
   } as const satisfies SymbolTable,
 );
 
+/** Calls that move several pieces of memory. */
 export const vectors = new Group(
   {
     readv: {
@@ -146,7 +170,7 @@ export const vectors = new Group(
       ],
       result: "i32",
     },
-    // Of no bytes: it answers with the address of its buffer.
+    // Of no bytes it answers with the address of its buffer.
     memset: {
       parameters: [
         "buffer", // void *s
@@ -158,6 +182,7 @@ export const vectors = new Group(
   } as const satisfies SymbolTable,
 );
 
+/** Sockets. */
 export const sockets = new Group(
   {
     socket: {
@@ -236,6 +261,15 @@ export const sockets = new Group(
       ],
       result: "i32",
     },
+    socketpair: {
+      parameters: [
+        "i32", // int domain
+        "i32", // int type
+        "i32", // int protocol
+        "buffer", // int sv[2]
+      ],
+      result: "i32",
+    },
     shutdown: {
       parameters: [
         "i32", // int sockfd
@@ -264,25 +298,12 @@ export const sockets = new Group(
   } as const satisfies SymbolTable,
 );
 
-export const polls = new Group(
+/** Network interfaces. */
+export const interfaces = new Group(
   {
-    poll: {
-      parameters: [
-        "buffer", // struct pollfd *fds
-        "u32", // nfds_t nfds
-        "i32", // int timeout
-      ],
-      result: "i32",
-    },
-  } as const satisfies SymbolTable,
-);
-
-/** poll(2) on another thread. */
-export const threadPolls = new Group(
-  {
-    poll: {
-      ...{ parameters: ["buffer", "u32", "i32"], result: "i32" } as const,
-      nonblocking: true,
+    if_nametoindex: {
+      parameters: ["buffer" /* const char *ifname */],
+      result: "u32",
     },
   } as const satisfies SymbolTable,
 );

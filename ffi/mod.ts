@@ -1,17 +1,41 @@
 /**
- * The raw layer: libc's functions by their C names, without exceptions.
+ * The raw layer: the C library's functions of epoll, descriptors, sockets,
+ * timers and signals, by their C names. Each returns what the kernel does: a
+ * count, a descriptor, 0, or the *negative* error number. None throws for a
+ * call that failed; all throw TypeError or RangeError for arguments that would
+ * not arrive in C as they are.
+ *
+ * ```ts
+ * import * as c from "@edgewise/epoll/ffi";
+ *
+ * const epfd = c.check(c.epoll_create1(c.EPOLL_CLOEXEC), "epoll_create1");
+ * const counter = c.check(c.eventfd(1, c.EFD_CLOEXEC), "eventfd");
+ *
+ * const wanted = new c.EpollEvents(1);
+ * wanted.set(0, c.EPOLLIN | c.EPOLLET, counter, 0);
+ * c.epoll_ctl(epfd, c.EPOLL_CTL_ADD, counter, wanted.words);
+ *
+ * const events = new c.EpollEvents(64);
+ * const count = c.epoll_wait(epfd, events.words, events.eventsMax, -1);
+ * console.log(count, events.slot(0) === counter); // 1 true
+ *
+ * console.log(c.read(-1, new Uint8Array(8)) === -c.EBADF); // true
+ * c.close(counter);
+ * c.close(epfd);
+ * ```
+ *
+ * It runs with `--allow-ffi`, and with the path of the C library alone, such
+ * as `--allow-ffi=/lib/x86_64-linux-gnu/libc.so.6`. Neither `--allow-net` nor
+ * `--allow-read` limits what is done through it. The first call opens the
+ * library, and throws {@linkcode LibraryError} where it can't.
  *
  * @module
  */
 
-import { close, eventfd, fcntl, read, write, writev } from "./descriptors.ts";
-import {
-  epoll_create1,
-  epoll_ctl,
-  epoll_pwait2,
-  epoll_wait,
-  waitReadable,
-} from "./epoll.ts";
+import { close, eventfd, fcntl, open, read, write } from "./descriptors.ts";
+import { epoll_create1, epoll_ctl, epoll_pwait2, epoll_wait } from "./epoll.ts";
+import { waitReadable } from "./poll.ts";
+import { gettid } from "./processes.ts";
 import {
   accept4,
   bind,
@@ -27,6 +51,8 @@ import {
   socket,
 } from "./sockets.ts";
 import type { SystemCalls } from "./system_calls.ts";
+import { now } from "./time.ts";
+import { writev } from "./vectors.ts";
 
 export * from "./constants.ts";
 export * from "./constants_socket.ts";
@@ -34,7 +60,14 @@ export * from "./descriptors.ts";
 export * from "./epoll.ts";
 export * from "./errno_codes.ts";
 export * from "./layout.ts";
+export * from "./poll.ts";
+export * from "./processes.ts";
+export * from "./signals.ts";
+export * from "./sockaddr.ts";
 export * from "./sockets.ts";
+export * from "./time.ts";
+export { readv, writev } from "./vectors.ts";
+export type { Memory } from "./arguments.ts";
 export { EpollEvents } from "./epoll_events.ts";
 export {
   check,
@@ -47,7 +80,7 @@ export type { Bytes, EventWords, SystemCalls } from "./system_calls.ts";
 
 /** The real system calls. */
 export const systemCalls: SystemCalls = {
-  now: () => performance.now(),
+  now,
   epoll_create1,
   epoll_ctl,
   epoll_wait,
@@ -59,6 +92,8 @@ export const systemCalls: SystemCalls = {
   writev,
   close,
   fcntl,
+  open,
+  gettid,
   socket,
   bind,
   listen,

@@ -15,8 +15,6 @@ export interface SymbolDefinition {
   readonly name?: string;
   readonly parameters: readonly NativeType[];
   readonly result: NativeType;
-  /** A symbol that the library may lack: it is null then. */
-  readonly optional?: true;
   /** The call is made on another thread, and answers with a promise. It loses errno. */
   readonly nonblocking?: true;
 }
@@ -25,7 +23,7 @@ export interface SymbolDefinition {
 export type SymbolTable = { readonly [name: string]: SymbolDefinition };
 
 /** An address as the runtime holds it: an opaque object in Deno, a number in Bun. */
-export type Pointer = { readonly address: unique symbol } | number;
+export type Pointer = number | { readonly pointer: symbol };
 
 /** What a "buffer" parameter takes: null arrives as NULL. */
 export type BufferArgument = ArrayBufferView | ArrayBuffer | null;
@@ -53,8 +51,7 @@ type Call<D extends SymbolDefinition> = (
 
 /** The functions of an opened table. */
 export type Symbols<T extends SymbolTable> = {
-  readonly [K in keyof T]: T[K]["optional"] extends true ? Call<T[K]> | null
-    : Call<T[K]>;
+  readonly [K in keyof T]: Call<T[K]>;
 };
 
 /** A JavaScript runtime, as far as the raw layer needs one. */

@@ -55,12 +55,7 @@ export const bunRuntime: Runtime = {
   open<T extends SymbolTable>(path: string, table: T): Symbols<T> {
     const symbols: Record<string, unknown> = {};
     for (const [name, definition] of Object.entries(table)) {
-      try {
-        symbols[name] = openOne(path, name, definition);
-      } catch (error) {
-        if (!definition.optional) throw error;
-        symbols[name] = null;
-      }
+      symbols[name] = openOne(path, name, definition);
     }
     return symbols as Symbols<T>;
   },
