@@ -5,7 +5,7 @@
 const specifiers = ["@std/assert", "@std/cli/parse-args", "@std/testing/bdd"];
 
 /** A registry that a firewall drops would otherwise be waited for without end. */
-const TIMEOUT_MS = 10_000;
+const TIMEOUT_MS = 5_000;
 
 async function registryAnswers(): Promise<boolean> {
   try {
