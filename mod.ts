@@ -20,16 +20,20 @@
  * @module
  */
 
-export { Engine, type EngineOptions, type TimerOptions } from "./src/engine.ts";
-export { FdEvent, type FdHandlers } from "./src/fd_event.ts";
+export { Engine } from "./src/engine.ts";
+export { FdEvent } from "./src/fd_event.ts";
+export type { FdHandlers } from "./src/fd_handlers.ts";
 export type { EngineMetrics } from "./src/metrics.ts";
 export { Connection } from "./src/net/connection.ts";
 export { Listener } from "./src/net/listener.ts";
 export type {
+  AdoptOptions,
   ConnectionHandlers,
   ConnectOptions,
   ListenOptions,
 } from "./src/net/options.ts";
+export { StreamSocket } from "./src/net/stream_socket.ts";
+export type { EngineOptions, TimerOptions } from "./src/options.ts";
 export type { EventState } from "./src/states.ts";
 export { Timer } from "./src/timers.ts";
 export type { Trigger } from "./src/trigger.ts";

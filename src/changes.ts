@@ -19,6 +19,7 @@ import {
 } from "../ffi/mod.ts";
 import type { SystemCalls } from "../ffi/mod.ts";
 import type { FdEvent } from "./fd_event.ts";
+import { changeFailed } from "./interest.ts";
 import type { MutableMetrics } from "./metrics.ts";
 import { ABSENT } from "./states.ts";
 
@@ -68,7 +69,8 @@ export class Changes {
     for (let index = 0; index < pending.length; index++) {
       const event = pending[index];
       event.pending = false;
-      if (event.wanted !== event.kernel || event.forced) this.#apply(event);
+      if (event.closed) continue;
+      if (event.changing) this.#apply(event);
       else this.#metrics.changesSaved++;
     }
     pending.length = 0;
@@ -78,12 +80,12 @@ export class Changes {
   /** Takes an event out of the kernel at once, whatever is pending for it. */
   remove(event: FdEvent): void {
     event.wanted = ABSENT;
-    event.forced = false;
+    event.forced = 0;
     if (event.kernel !== ABSENT) this.#delete(event);
   }
 
   #apply(event: FdEvent): void {
-    event.forced = false;
+    event.forced = 0;
     if (event.wanted === ABSENT) return this.#delete(event);
     if (event.kernel === ABSENT) return this.#set(event, EPOLL_CTL_ADD);
     // The kernel refuses any MOD of, or to, an exclusive entry.
@@ -111,7 +113,10 @@ export class Changes {
     } else if (result === -EEXIST && operation === EPOLL_CTL_ADD) {
       // Somebody else's entry for the number is taken over, or removed below.
       event.kernel = event.wanted;
-      result = this.#control(EPOLL_CTL_MOD, event);
+      if ((event.wanted & EPOLLEXCLUSIVE) !== 0) {
+        this.#control(EPOLL_CTL_DEL, event);
+        result = this.#control(EPOLL_CTL_ADD, event);
+      } else result = this.#control(EPOLL_CTL_MOD, event);
     }
     if (result >= 0) {
       event.kernel = event.wanted;
@@ -123,7 +128,7 @@ export class Changes {
   }
 
   #fail(event: FdEvent, errno: number): void {
-    event.changeFailed(new SystemError("epoll_ctl", errno, { fd: event.fd }));
+    changeFailed(event, new SystemError("epoll_ctl", errno, { fd: event.fd }));
   }
 
   #control(operation: number, event: FdEvent): number {

@@ -14,6 +14,13 @@ import {
   EPOLLRDHUP,
 } from "../ffi/mod.ts";
 import type { FdEvent } from "./fd_event.ts";
+import {
+  deactivate,
+  queueError,
+  queueRead,
+  queueWrite,
+  wish,
+} from "./interest.ts";
 import { BLOCKED, DISABLED, ONESHOT, SPENT } from "./states.ts";
 
 /** Takes up the mask that the kernel reported for an event. */
@@ -30,10 +37,10 @@ export function deliver(event: FdEvent, mask: number): void {
     event.readReady = true;
     if (readActive) {
       delivered = true;
-      event.queueRead();
+      queueRead(event);
       if (event.readBits === ONESHOT) {
         event.readBits = DISABLED;
-        event.wish();
+        wish(event);
       }
     } else if (repeats(event, event.readBits, disarmed)) event.disableRead();
   }
@@ -41,15 +48,20 @@ export function deliver(event: FdEvent, mask: number): void {
     event.writeReady = true;
     if (writeActive) {
       delivered = true;
-      event.queueWrite();
+      queueWrite(event);
       if (event.writeBits === ONESHOT) {
         event.writeBits = DISABLED;
-        event.wish();
+        wish(event);
       }
     } else if (repeats(event, event.writeBits, disarmed)) event.disableWrite();
   }
-  if (event.troubled && !delivered) {
+  if (!event.troubled || delivered) return;
+  if ((mask & (EPOLLIN | EPOLLOUT)) === 0) {
     hangUp(event, readActive, writeActive, disarmed);
+  } else {
+    // What was reported is muted, and the other direction won't block now.
+    if (readActive) queueRead(event);
+    if (writeActive) queueWrite(event);
   }
 }
 
@@ -64,16 +76,16 @@ function hangUp(
   event.writeReady = true;
   if (!readActive && !writeActive) {
     // The kernel reports ERR and HUP of whatever it has, asked or not.
-    if (event.rules.repeats && !disarmed) event.deactivate();
+    if (event.rules.repeats && !disarmed) deactivate(event);
     return;
   }
   if (event.handlers.error !== undefined) {
-    event.deactivate();
-    event.queueError(null);
+    deactivate(event);
+    queueError(event, null);
     return;
   }
-  if (readActive) event.queueRead();
-  if (writeActive) event.queueWrite();
+  if (readActive) queueRead(event);
+  if (writeActive) queueWrite(event);
 }
 
 /** The kernel has disarmed a one-shot: any event spends it. */

@@ -48,9 +48,7 @@ export class Dispatcher {
       const work = queue.shift();
       this.#queues.taken();
       try {
-        if (kind === TASK_WORK) ran += (work as Task).run();
-        else if (this.#runOne(work, kind)) ran++;
-        else this.#metrics.staleEvents++;
+        ran += this.#runOne(work, kind);
       } catch (error) {
         if (this.#onError === undefined) throw error;
         ran++;
@@ -81,47 +79,59 @@ export class Dispatcher {
     }
   }
 
-  #runOne(work: Work, kind: number): boolean {
+  #runOne(work: Work, kind: number): number {
     switch (kind) {
       case READ_WORK: {
         const event = work as FdEvent;
         event.queued &= ~READ_WORK;
-        if ((event.due & READ_WORK) === 0) return false;
+        if ((event.due & READ_WORK) === 0) return this.#stale();
         event.due &= ~READ_WORK;
-        event.handlers.read?.(event);
-        return true;
+        if (event.handlers.read === undefined) return 0;
+        event.handlers.read(event);
+        return 1;
       }
       case WRITE_WORK: {
         const event = work as FdEvent;
         event.queued &= ~WRITE_WORK;
-        if ((event.due & WRITE_WORK) === 0) return false;
+        if ((event.due & WRITE_WORK) === 0) return this.#stale();
         event.due &= ~WRITE_WORK;
-        event.handlers.write?.(event);
-        return true;
+        if (event.handlers.write === undefined) return 0;
+        event.handlers.write(event);
+        return 1;
       }
-      case ERROR_WORK:
-        return runError(work as FdEvent);
+      case ERROR_WORK: {
+        const event = work as FdEvent;
+        event.queued &= ~ERROR_WORK;
+        if ((event.due & ERROR_WORK) === 0) return this.#stale();
+        event.due &= ~ERROR_WORK;
+        return runError(event);
+      }
       case TIMER_WORK: {
         const timer = work as Timer;
         timer.queued = false;
-        if (!timer.due) return false;
+        if (!timer.due) return this.#stale();
         timer.due = false;
         timer.fire();
-        return true;
+        return 1;
       }
       default:
-        return false;
+        return (work as Task).run();
     }
+  }
+
+  #stale(): number {
+    this.#metrics.staleEvents++;
+    return 0;
   }
 }
 
-function runError(event: FdEvent): boolean {
-  event.queued &= ~ERROR_WORK;
-  if ((event.due & ERROR_WORK) === 0) return false;
-  event.due &= ~ERROR_WORK;
+function runError(event: FdEvent): number {
   const failure = event.failure;
   event.failure = null;
-  if (event.handlers.error !== undefined) event.handlers.error(event, failure);
-  else if (failure !== null) throw failure;
-  return true;
+  if (event.handlers.error === undefined) {
+    if (failure !== null) throw failure;
+    return 0;
+  }
+  event.handlers.error(event, failure);
+  return 1;
 }

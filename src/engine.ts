@@ -7,51 +7,29 @@
 
 import { EBADF, systemCalls, SystemError } from "../ffi/mod.ts";
 import type { SystemCalls } from "../ffi/mod.ts";
-import { FdEvent, type FdHandlers } from "./fd_event.ts";
+import { FdEvent } from "./fd_event.ts";
+import type { FdHandlers } from "./fd_handlers.ts";
 import { Inbox, type InboxOptions } from "./inbox.ts";
 import { Loop } from "./loop.ts";
 import type { EngineMetrics } from "./metrics.ts";
-import { connect } from "./net/connect.ts";
+import { adopt, connect } from "./net/connect.ts";
 import type { Connection } from "./net/connection.ts";
 import { Listener } from "./net/listener.ts";
 import type {
+  AdoptOptions,
   ConnectionHandlers,
   ConnectOptions,
   ListenOptions,
 } from "./net/options.ts";
+import {
+  checkMax,
+  type EngineOptions,
+  MAX_MAX,
+  type TimerOptions,
+} from "./options.ts";
 import { Timer } from "./timers.ts";
-import { type Trigger, triggerRules } from "./trigger.ts";
+import { triggerRules } from "./trigger.ts";
 import { checkTimeout } from "./waiter.ts";
-
-/** Options of an {@linkcode Engine}. */
-export interface EngineOptions {
-  /** How the kernel reports readiness. @default {"edge"} */
-  trigger?: Trigger;
-  /** Kernel events taken up by one wait, at least 1. @default {512} */
-  eventsMax?: number;
-  /** Descriptors with pending changes; one more commits them. @default {4 × eventsMax} */
-  changesMax?: number;
-  /** Handlers run by one `dispatch()`, so that polling never starves. @default {1024} */
-  dispatchMax?: number;
-  /**
-   * Called with what a handler threw, and with a failed change of a descriptor
-   * without an error handler. `source` is the event, timer or other object
-   * concerned. Without it such errors come out of `run()`, `start()`, `turn()`
-   * or `dispatch()`, and the engine can be run again.
-   */
-  onError?(error: unknown, source: object): void;
-}
-
-/** Options of {@linkcode Engine.timer}. */
-export interface TimerOptions {
-  /** Whether the timer goes on firing, every `delayMs`. @default {false} */
-  repeat?: boolean;
-  /**
-   * How much later than its deadline the timer may fire, so that it can share a
-   * wake-up with others. Milliseconds, finite, at least 0. @default {0}
-   */
-  slackMs?: number;
-}
 
 /**
  * An epoll instance and the loop on top of it.
@@ -94,7 +72,7 @@ export class Engine implements Disposable {
     const {
       trigger = "edge",
       eventsMax = 512,
-      changesMax = 4 * eventsMax,
+      changesMax = Math.min(4 * eventsMax, MAX_MAX),
       dispatchMax = 1024,
       onError,
     } = options;
@@ -233,8 +211,8 @@ export class Engine implements Disposable {
   }
 
   /**
-   * Ends `run()` or `start()` after the handler that is running. Without one
-   * under way, the next one ends at once.
+   * Ends `run()` or `start()` once the handlers in hand have run; others stay
+   * queued. Without one under way, the next one ends at once.
    */
   stop(): void {
     this.#loop.stop();
@@ -246,7 +224,7 @@ export class Engine implements Disposable {
    *
    * @param delayMs Milliseconds, fractions allowed. 0 fires in the next turn;
    * Infinity never.
-   * @throws {RangeError} If `delayMs` is NaN, or not above 0 with `repeat`; if
+   * @throws {RangeError} If `delayMs` is NaN, or less than 0.000001 with `repeat`; if
    * `slackMs` is NaN, negative or not finite.
    */
   timer(
@@ -302,6 +280,24 @@ export class Engine implements Disposable {
   }
 
   /**
+   * Takes over a connected stream socket: one that another engine's connection
+   * was detached from, say. It is made nonblocking and close-on-exec, and is
+   * closed with the connection. `open` is called in the next turn.
+   *
+   * @throws {RangeError} If a number is out of its range.
+   * @throws {Error} If the descriptor is registered already.
+   * @throws {SystemError} `EBADF` if it is not open.
+   */
+  adopt(
+    fd: number,
+    handlers: ConnectionHandlers,
+    options: AdoptOptions = {},
+  ): Connection {
+    this.#check("adopt");
+    return adopt(this.#loop, fd, handlers, options);
+  }
+
+  /**
    * Deregisters everything and closes what the engine opened; descriptors that
    * were registered stay open. Closing again does nothing.
    */
@@ -316,14 +312,5 @@ export class Engine implements Disposable {
 
   #check(verb: string): void {
     if (this.#loop.closed) throw new SystemError(verb, EBADF, { fd: this.fd });
-  }
-}
-
-/** Throws a RangeError for what is no maximum. */
-function checkMax(name: string, value: number): void {
-  if (!Number.isInteger(value) || value < 1 || value > 0xffffff) {
-    throw new RangeError(
-      `Cannot create an engine: ${name} must be an integer from 1 to 16777215, and is ${value}`,
-    );
   }
 }

@@ -6,10 +6,18 @@
  */
 
 import { EAGAIN, EBADF, SystemError } from "../ffi/mod.ts";
+import type { FdHandlers, OwnHandlers } from "./fd_handlers.ts";
+import {
+  deactivate,
+  oneshot,
+  queueRead,
+  queueWrite,
+  rearm,
+  wish,
+} from "./interest.ts";
 import type { EngineParts } from "./parts.ts";
 import {
   ABSENT,
-  ACCEPT,
   ACTIVE,
   BLOCKED,
   DISABLED,
@@ -17,42 +25,14 @@ import {
   INACTIVE,
   ONESHOT,
   STATE_NAMES,
-  wishFor,
 } from "./states.ts";
 import type { TriggerRules } from "./trigger.ts";
 import {
-  ACCEPT_QUEUE,
-  ERROR_WORK,
-  FAST,
   READ_QUEUE,
   READ_WORK,
   WRITE_QUEUE,
   WRITE_WORK,
 } from "./work_queue.ts";
-
-/**
- * What to call for a descriptor. A handler may be called when there is nothing
- * to read or no room to write, never the other way round: it has to expect
- * would-block.
- */
-export interface FdHandlers {
-  /** There is something to read, an end of file and an error included. */
-  read?(event: FdEvent): void;
-  /** There is room to write, or writing has become pointless. */
-  write?(event: FdEvent): void;
-  /**
-   * The kernel refused a change (`error` says which, both directions are
-   * inactive), or reported ERR or HUP with nothing to read or write (`error` is
-   * null, both directions are inactive).
-   */
-  error?(event: FdEvent, error: SystemError | null): void;
-}
-
-/** Handlers of the engine's own parts. */
-export interface OwnHandlers extends FdHandlers {
-  /** The engine is closing; the event's owner closes the event. */
-  engineClosed(event: FdEvent): void;
-}
 
 /**
  * A descriptor registered with an engine, made by {@linkcode Engine.register}.
@@ -88,8 +68,8 @@ export class FdEvent implements Disposable {
   wanted: number = ABSENT;
   /** @internal The mask that the kernel has. */
   kernel: number = ABSENT;
-  /** @internal Whether the next commit sends the mask even if it agrees. */
-  forced = false;
+  /** @internal Directions for which the next commit sends a mask that agrees. */
+  forced = 0;
   /** @internal Whether the next commit looks at this event. */
   pending = false;
   /** @internal The handlers that are to run: READ_WORK, WRITE_WORK, ERROR_WORK. */
@@ -152,7 +132,7 @@ export class FdEvent implements Disposable {
 
   /** Whether the kernel does not have yet what the verbs asked for. */
   get changing(): boolean {
-    return this.wanted !== this.kernel || this.forced;
+    return this.wanted !== this.kernel || this.forced !== 0;
   }
 
   /** Whether the event is closed: no handler of it is called any more. */
@@ -166,9 +146,9 @@ export class FdEvent implements Disposable {
     this.accepts = false;
     this.readBits = ACTIVE;
     this.writeBits = ACTIVE;
-    this.wish();
-    if (this.readReady) this.queueRead();
-    if (this.writeReady) this.queueWrite();
+    wish(this);
+    if (this.readReady) queueRead(this);
+    if (this.writeReady) queueWrite(this);
   }
 
   /**
@@ -177,15 +157,16 @@ export class FdEvent implements Disposable {
    */
   disable(): void {
     this.#check("disable");
+    this.due &= ~(READ_WORK | WRITE_WORK);
     if (this.readBits > DISABLED || this.writeBits > DISABLED) {
-      this.deactivate();
+      deactivate(this);
     }
   }
 
   /** Deactivates both directions and takes the descriptor out of the kernel. */
   delete(): void {
     this.#check("delete");
-    this.deactivate();
+    deactivate(this);
   }
 
   /**
@@ -198,20 +179,20 @@ export class FdEvent implements Disposable {
    */
   enableRead(): void {
     this.#check("enableRead");
-    if (this.readReady) this.queueRead();
-    else this.#rearm(this.readBits);
+    if (this.readReady) queueRead(this);
+    else rearm(this, this.readBits, READ_WORK);
     this.readBits = ACTIVE;
-    this.wish();
+    wish(this);
   }
 
   /** Activates the write direction; see {@linkcode FdEvent.enableRead}. */
   enableWrite(): void {
     this.#check("enableWrite");
-    if (this.writeReady) this.queueWrite();
-    else this.#rearm(this.writeBits);
+    if (this.writeReady) queueWrite(this);
+    else rearm(this, this.writeBits, WRITE_WORK);
     this.accepts = false;
     this.writeBits = ACTIVE;
-    this.wish();
+    wish(this);
   }
 
   /**
@@ -223,7 +204,8 @@ export class FdEvent implements Disposable {
     this.readBits = INACTIVE;
     if (this.writeBits <= DISABLED) this.writeBits = INACTIVE;
     this.due &= ~READ_WORK;
-    this.wish();
+    this.forced &= ~READ_WORK;
+    wish(this);
   }
 
   /** Deactivates the write direction; see {@linkcode FdEvent.disableRead}. */
@@ -232,7 +214,8 @@ export class FdEvent implements Disposable {
     this.writeBits = INACTIVE;
     if (this.readBits <= DISABLED) this.readBits = INACTIVE;
     this.due &= ~WRITE_WORK;
-    this.wish();
+    this.forced &= ~WRITE_WORK;
+    wish(this);
   }
 
   /**
@@ -249,7 +232,7 @@ export class FdEvent implements Disposable {
     if (this.readBits === INACTIVE) return;
     this.readBits = BLOCKED;
     this.due &= ~READ_WORK;
-    if (this.accepts) this.wish();
+    if (this.accepts) wish(this);
   }
 
   /** Mutes the write direction; see {@linkcode FdEvent.blockRead}. */
@@ -267,20 +250,20 @@ export class FdEvent implements Disposable {
    */
   oneshotRead(): void {
     this.#check("oneshotRead");
-    this.#oneshot(ONESHOT, INACTIVE);
+    oneshot(this, ONESHOT, INACTIVE);
   }
 
   /** Arms the write direction for one event; see {@linkcode FdEvent.oneshotRead}. */
   oneshotWrite(): void {
     this.#check("oneshotWrite");
-    this.#oneshot(INACTIVE, ONESHOT);
+    oneshot(this, INACTIVE, ONESHOT);
   }
 
   /**
    * Registers a listening socket: EPOLLIN and EPOLLEXCLUSIVE (Linux 4.5), always
    * level-triggered. The read handler is called from the accept queue, before
-   * other reads. The entry keeps this nature when it is blocked or disabled and
-   * `enableRead()` is called, and loses it by any other enabling.
+   * other reads. `enableRead()` after `blockRead()` or `disableRead()` makes it
+   * an accept entry again; any other enabling makes it an ordinary one.
    */
   enableAccept(): void {
     this.#check("enableAccept");
@@ -288,8 +271,8 @@ export class FdEvent implements Disposable {
     this.readBits = ACTIVE;
     this.writeBits = INACTIVE;
     this.due &= ~WRITE_WORK;
-    this.wish();
-    if (this.readReady) this.queueRead();
+    wish(this);
+    if (this.readReady) queueRead(this);
   }
 
   /**
@@ -299,7 +282,7 @@ export class FdEvent implements Disposable {
    * -EAGAIN clears `readReady`.
    */
   read(buffer: Uint8Array): number {
-    if (this.#closed) return -EBADF;
+    this.#check("read");
     const count = this.parts.calls.read(this.fd, buffer);
     if (count === -EAGAIN) this.readReady = false;
     return count;
@@ -312,7 +295,7 @@ export class FdEvent implements Disposable {
    * `writeReady`.
    */
   write(buffer: Uint8Array): number {
-    if (this.#closed) return -EBADF;
+    this.#check("write");
     const count = this.parts.calls.write(this.fd, buffer);
     if (count === -EAGAIN) this.writeReady = false;
     return count;
@@ -337,96 +320,18 @@ export class FdEvent implements Disposable {
    */
   detach(): number {
     this.#check("detach");
-    this.deactivate();
+    this.#closed = true;
+    this.readBits = INACTIVE;
+    this.writeBits = INACTIVE;
+    this.due = 0;
     this.parts.changes.remove(this);
     this.parts.registry.remove(this);
-    this.due = 0;
-    this.#closed = true;
     return this.fd;
   }
 
   /** Closes the event and its descriptor. */
   [Symbol.dispose](): void {
     this.close();
-  }
-
-  /** @internal Both directions inactive, their queued handlers dropped. */
-  deactivate(): void {
-    this.accepts = false;
-    this.readBits = INACTIVE;
-    this.writeBits = INACTIVE;
-    this.due &= ~(READ_WORK | WRITE_WORK);
-    this.wish();
-  }
-
-  /** @internal Works out the mask that the kernel should have. */
-  wish(): void {
-    this.wanted = this.accepts
-      ? (this.readBits === ACTIVE ? ACCEPT : ABSENT)
-      : wishFor(this.readBits, this.writeBits, this.rules.mode);
-    // A wish to leave the kernel wins over a demand to be sent again.
-    if (this.wanted === ABSENT) this.forced = false;
-    if (this.wanted !== this.kernel || this.pending) this.#touch();
-  }
-
-  /** @internal */
-  queueRead(): void {
-    this.due |= READ_WORK;
-    if ((this.queued & READ_WORK) !== 0) return;
-    this.queued |= READ_WORK;
-    this.#queue(this.accepts ? ACCEPT_QUEUE : this.readQueue, READ_WORK);
-  }
-
-  /** @internal */
-  queueWrite(): void {
-    this.due |= WRITE_WORK;
-    if ((this.queued & WRITE_WORK) !== 0) return;
-    this.queued |= WRITE_WORK;
-    this.#queue(this.writeQueue, WRITE_WORK);
-  }
-
-  /** @internal */
-  queueError(failure: SystemError | null): void {
-    this.failure = failure;
-    this.due |= ERROR_WORK;
-    if ((this.queued & ERROR_WORK) !== 0) return;
-    this.queued |= ERROR_WORK;
-    this.#queue(FAST, ERROR_WORK);
-  }
-
-  /** @internal The kernel refused a change, and has no entry for it now. */
-  changeFailed(error: SystemError): void {
-    this.deactivate();
-    this.queueError(error);
-  }
-
-  #oneshot(read: number, write: number): void {
-    this.accepts = false;
-    this.readBits = read;
-    this.writeBits = write;
-    // The kernel will report what is ready: a queued handler would run twice.
-    this.due &= ~(READ_WORK | WRITE_WORK);
-    this.forced = true;
-    this.wanted = read === ONESHOT
-      ? wishFor(ONESHOT, INACTIVE, 0)
-      : wishFor(INACTIVE, ONESHOT, 0);
-    this.#touch();
-  }
-
-  #rearm(state: number): void {
-    if (state !== ACTIVE || !this.rules.rearms || this.accepts) return;
-    this.forced = true;
-    this.#touch();
-  }
-
-  #touch(): void {
-    this.parts.changes.add(this);
-    this.parts.touched();
-  }
-
-  #queue(queue: number, kind: number): void {
-    this.parts.queues.push(queue, this, kind);
-    this.parts.touched();
   }
 
   #check(verb: string): void {

@@ -112,7 +112,11 @@ export class Loop implements EngineParts {
   run(): void {
     this.#enter("run");
     try {
-      while (!this.stopping && !this.closed) this.turn(-1);
+      while (!this.stopping && !this.closed) {
+        this.dispatch();
+        if (this.stopping || this.closed) break;
+        this.poll(-1);
+      }
       this.stopping = false;
     } finally {
       this.#running = false;

@@ -8,6 +8,10 @@
 
 import type { EngineParts } from "./parts.ts";
 
+/** The shortest period, a nanosecond, and what stands for one that is lost. */
+const PERIOD_MIN_MS = 0.000001;
+const PERIOD_ROUNDED_MS = 0.001;
+
 /** Heap entries that may be cancelled before a sweep is worth its cost. */
 const SWEEP_MIN = 64;
 
@@ -76,14 +80,14 @@ export class Timer implements Disposable {
    *
    * @param delayMs Milliseconds, fractions allowed; the first delay if left
    * out. Infinity never fires.
-   * @throws {RangeError} If `delayMs` is NaN, or not above 0 for a repeating
-   * timer.
+   * @throws {RangeError} If `delayMs` is NaN, or less than a nanosecond for a
+   * repeating timer.
    */
   reset(delayMs: number = this.#delayMs): void {
     checkDelay(delayMs, "delayMs");
-    if (this.#repeat && delayMs <= 0) {
+    if (this.#repeat && delayMs < PERIOD_MIN_MS) {
       throw new RangeError(
-        `Cannot repeat a timer: delayMs must be above 0, and is ${delayMs}`,
+        `Cannot repeat a timer: delayMs must be at least ${PERIOD_MIN_MS}, and is ${delayMs}`,
       );
     }
     this.#delayMs = delayMs;
@@ -112,7 +116,9 @@ export class Timer implements Disposable {
     if (!this.#repeat) return;
     // A loop that was held up for several periods is called back once.
     const missed = Math.floor((nowMs - deadlineMs) / this.#delayMs);
-    this.#schedule(deadlineMs + (missed + 1) * this.#delayMs);
+    const nextMs = deadlineMs + (missed + 1) * this.#delayMs;
+    // Sums of tiny periods may be rounded down.
+    this.#schedule(nextMs > nowMs ? nextMs : nowMs + PERIOD_ROUNDED_MS);
   }
 
   /** @internal Called by dispatch. */

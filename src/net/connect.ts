@@ -16,15 +16,21 @@ import {
 import { FdEvent } from "../fd_event.ts";
 import type { EngineParts } from "../parts.ts";
 import { Timer } from "../timers.ts";
-import { CONNECT_QUEUE, TASK_WORK } from "../work_queue.ts";
+import { CONNECT_QUEUE, FAST, TASK_WORK } from "../work_queue.ts";
 import { Connection } from "./connection.ts";
 import {
+  type AdoptOptions,
   BUFFER_MAX,
   checkInteger,
   type ConnectionHandlers,
   type ConnectOptions,
 } from "./options.ts";
-import { addressText, endpointAddress, streamSocket } from "./socket.ts";
+import {
+  addressText,
+  adoptedSocket,
+  endpointAddress,
+  streamSocket,
+} from "./socket.ts";
 
 /** The pauses between attempts at a unix socket whose backlog is full. */
 const RETRY_MIN_MS = 1;
@@ -51,6 +57,31 @@ export function connect(
   const shared = { parts, handlers, bufferMax };
   const connection = new Connection(shared, event, true);
   attempt(parts, connection, address, encoded, 1);
+  return connection;
+}
+
+/** Takes over a connected socket; `open` is called in the next turn. */
+export function adopt(
+  parts: EngineParts,
+  fd: number,
+  handlers: ConnectionHandlers,
+  options: AdoptOptions,
+): Connection {
+  const { bufferMax = BUFFER_MAX } = options;
+  checkInteger("bufferMax", bufferMax, 0, 0x7fffffff);
+  const event = new FdEvent(adoptedSocket(parts, fd), Connection.events, parts);
+  parts.registry.add(event);
+  const connection = new Connection(
+    { parts, handlers, bufferMax },
+    event,
+    false,
+  );
+  const open = () => {
+    if (!connection.closed) handlers.open?.(connection);
+    return 1;
+  };
+  parts.queues.push(FAST, { source: connection, run: open }, TASK_WORK);
+  parts.touched();
   return connection;
 }
 
@@ -91,5 +122,5 @@ function attempt(
 }
 
 function isUnix(address: SocketAddress): boolean {
-  return address.family === "unix" || address.family === "unix-abstract";
+  return address.family !== "ipv4" && address.family !== "ipv6";
 }

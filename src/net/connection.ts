@@ -10,17 +10,14 @@ import {
   EAGAIN,
   EINTR,
   EPIPE,
-  IPPROTO_TCP,
-  SHUT_WR,
   SO_ERROR,
-  SO_KEEPALIVE,
   SO_LINGER,
-  type SocketAddress,
   SOL_SOCKET,
   SystemError,
-  TCP_NODELAY,
 } from "../../ffi/mod.ts";
-import type { FdEvent, OwnHandlers } from "../fd_event.ts";
+import type { FdEvent } from "../fd_event.ts";
+import type { OwnHandlers } from "../fd_handlers.ts";
+import { queueRead, queueWrite } from "../interest.ts";
 import type { EngineParts } from "../parts.ts";
 import {
   CLOSE_QUEUE,
@@ -30,13 +27,12 @@ import {
 } from "../work_queue.ts";
 import type { ConnectionHandlers } from "./options.ts";
 import { RECEIVE_BYTES } from "./receive_buffer.ts";
-import { sendAll, SendQueue } from "./send_queue.ts";
-import { boundAddress, flag, lingerZero, peerAddress } from "./socket.ts";
+import { DRAINED, Sender } from "./sender.ts";
+import { lingerZero } from "./socket.ts";
+import { StreamSocket } from "./stream_socket.ts";
 
 /** Bytes read for one event before other descriptors have their turn. */
 const READ_BUDGET_BYTES = 4 * RECEIVE_BYTES;
-/** Bytes of the buffer written for one event, likewise. */
-const WRITE_BUDGET_BYTES = 1024 * 1024;
 
 /** A connection is being established. */
 const CONNECTING = 0;
@@ -61,25 +57,16 @@ export interface ConnectionParts {
  * A stream connection, made by {@linkcode Engine.listen} or
  * {@linkcode Engine.connect}.
  */
-export class Connection implements Disposable {
+export class Connection extends StreamSocket implements Disposable {
   /** The user's own. */
   context: unknown = undefined;
 
-  readonly #event: FdEvent;
   readonly #shared: ConnectionParts;
+  readonly #sender: Sender;
   #state: number;
-  #sends: SendQueue | null = null;
-  /** The write handler is active: there is something to write. */
-  #flushing = false;
-  /** The user will write no more. */
-  #ending = false;
-  /** The sending side is shut down, after all writes. */
-  #writeEnded = false;
   /** The peer will send no more. */
   #readEnded = false;
   #paused = false;
-  #localAddress: SocketAddress | null = null;
-  #remoteAddress: SocketAddress | null = null;
 
   /** @internal */
   static readonly events: OwnHandlers = {
@@ -91,8 +78,9 @@ export class Connection implements Disposable {
 
   /** @internal `event` is of a connected socket, or one that is to connect. */
   constructor(shared: ConnectionParts, event: FdEvent, connecting: boolean) {
+    super(event);
     this.#shared = shared;
-    this.#event = event;
+    this.#sender = new Sender(event);
     this.#state = connecting ? CONNECTING : OPEN;
     event.data = this;
     // A socket that is not connecting yet would report HUP at once.
@@ -106,34 +94,13 @@ export class Connection implements Disposable {
     }
   }
 
-  /** The socket's descriptor; -1 once the connection is closed. */
-  get fd(): number {
-    return this.closed ? -1 : this.#event.fd;
-  }
-
-  /** The local address; null if it was never asked for before closing. */
-  get localAddress(): SocketAddress | null {
-    if (this.#localAddress === null && !this.closed) {
-      this.#localAddress = boundAddress(this.#shared.parts.calls, this.fd);
-    }
-    return this.#localAddress;
-  }
-
-  /** The peer's address; null if it was never asked for before it was gone. */
-  get remoteAddress(): SocketAddress | null {
-    if (this.#remoteAddress === null && !this.closed) {
-      this.#remoteAddress = peerAddress(this.#shared.parts.calls, this.fd);
-    }
-    return this.#remoteAddress;
-  }
-
   /** Bytes accepted from the user that the kernel has not taken yet. */
   get bufferedBytes(): number {
-    return this.#sends === null ? 0 : this.#sends.length;
+    return this.#sender.length;
   }
 
   /** Whether the connection is closed: `close` has run or is about to. */
-  get closed(): boolean {
+  override get closed(): boolean {
     return this.#state >= LOST;
   }
 
@@ -159,7 +126,7 @@ export class Connection implements Disposable {
   end(bytes?: Bytes): void {
     this.#checkWritable("shutdown");
     if (bytes !== undefined && bytes.length > 0) this.#write(bytes, Infinity);
-    this.#ending = true;
+    this.#sender.ending = true;
     if (this.#state === OPEN && this.bufferedBytes === 0) this.#endWriting();
   }
 
@@ -175,32 +142,14 @@ export class Connection implements Disposable {
   pause(): void {
     if (this.closed || this.#paused) return;
     this.#paused = true;
-    if (this.#state === OPEN) this.#event.blockRead();
+    if (this.#state === OPEN) this.event.blockRead();
   }
 
   /** Goes on after `pause()`. */
   resume(): void {
     if (this.closed || !this.#paused) return;
     this.#paused = false;
-    if (this.#state === OPEN && !this.#readEnded) this.#event.enableRead();
-  }
-
-  /**
-   * Sets TCP_NODELAY: whether small writes go out at once.
-   *
-   * @throws {SystemError} `EOPNOTSUPP` where the socket is not TCP.
-   */
-  setNoDelay(enabled = true): void {
-    this.#setOption("TCP_NODELAY", IPPROTO_TCP, TCP_NODELAY, enabled);
-  }
-
-  /**
-   * Sets SO_KEEPALIVE: whether the kernel probes an idle peer.
-   *
-   * @throws {SystemError} `EBADF` once the connection is closed.
-   */
-  setKeepAlive(enabled = true): void {
-    this.#setOption("SO_KEEPALIVE", SOL_SOCKET, SO_KEEPALIVE, enabled);
+    if (this.#state === OPEN && !this.#readEnded) this.event.enableRead();
   }
 
   /**
@@ -219,6 +168,27 @@ export class Connection implements Disposable {
     this.close();
   }
 
+  /**
+   * Takes the descriptor away, open and nonblocking: it belongs to the caller
+   * from here on, who may give it to {@linkcode Engine.adopt} of an engine in
+   * any worker of the process. No handler is called any more, `close` included.
+   *
+   * @throws {Error} If bytes are buffered, or the connection is not established.
+   */
+  detach(): number {
+    if (this.#state !== OPEN || this.bufferedBytes > 0) {
+      throw new Error(
+        `Cannot detach descriptor ${this.event.fd}: it has ${this.bufferedBytes} bytes buffered and is ${
+          this.#state === OPEN ? "open" : "not open"
+        }`,
+      );
+    }
+    this.#state = CLOSED;
+    this.event.detach();
+    this.#shared.closed?.();
+    return this.event.fd;
+  }
+
   /** Closes the connection. */
   [Symbol.dispose](): void {
     this.close();
@@ -226,9 +196,9 @@ export class Connection implements Disposable {
 
   /** @internal connect(2) was called: the rest is told by the write handler. */
   awaitConnected(): void {
-    this.#event.writeQueue = CONNECT_QUEUE;
-    this.#event.enable();
-    this.#event.blockRead();
+    this.event.writeQueue = CONNECT_QUEUE;
+    this.event.enable();
+    this.event.blockRead();
   }
 
   /** @internal connect(2) failed. */
@@ -241,105 +211,77 @@ export class Connection implements Disposable {
     let left = READ_BUDGET_BYTES;
     while (left > 0) {
       if (this.closed || this.#paused || this.#readEnded) return;
-      const count = parts.calls.recv(this.#event.fd, parts.receive.bytes, 0);
+      const count = parts.calls.recv(this.event.fd, parts.receive.bytes, 0);
       if (count > 0) {
         left -= count;
         // A stream that gave less than there was room for is drained; after an
         // RDHUP the end of file is still to come.
-        const drained = count < RECEIVE_BYTES && !this.#event.eof;
-        if (drained) this.#event.readReady = false;
+        const drained = count < RECEIVE_BYTES && !this.event.eof;
+        if (drained) this.event.readReady = false;
         handlers.data?.(this, parts.receive.view(count));
         if (drained) return;
       } else if (count === 0) {
         this.#endReading();
       } else if (count === -EAGAIN) {
-        this.#event.readReady = false;
+        this.event.readReady = false;
         return;
       } else if (count !== -EINTR) {
         this.#fail("recv", -count);
       }
     }
     // In edge mode the kernel will not report the rest again.
-    if (!this.closed && !this.#paused) this.#event.queueRead();
+    if (!this.closed && !this.#paused) queueRead(this.event);
   }
 
   #endReading(): void {
     this.#readEnded = true;
-    this.#event.blockRead();
+    this.event.blockRead();
     if (this.#shared.handlers.end !== undefined) {
       this.#shared.handlers.end(this);
-      if (this.#writeEnded) this.#destroy(LOST, null);
+      if (this.#sender.ended) this.#destroy(LOST, null);
     } else if (this.bufferedBytes === 0) this.#destroy(LOST, null);
-    else this.#ending = true;
+    else this.#sender.ending = true;
   }
 
   #write(bytes: Bytes, bufferMax: number): number {
     this.#checkWritable("send");
     if (this.#state === LOST) return 0;
-    let sent = 0;
-    if (this.#state === OPEN && this.bufferedBytes === 0) {
-      sent = sendAll(this.#event, bytes);
-      if (sent === bytes.length) return sent;
-      if (sent < 0) {
-        this.#fail("send", -sent);
-        return 0;
-      }
+    if (this.#state === CONNECTING) {
+      return this.#sender.queue(bytes, 0, bufferMax, false);
     }
-    this.#sends ??= new SendQueue();
-    const buffered = this.#sends.push(bytes, sent, bufferMax);
-    this.#flushLater();
-    return sent + buffered;
+    const taken = this.#sender.write(bytes, bufferMax);
+    if (taken >= 0) return taken;
+    this.#fail("send", -taken);
+    return 0;
   }
 
   #writable(): void {
     if (this.#state === CONNECTING) return this.#finishConnecting();
-    if (this.#sends !== null && this.#sends.length > 0) {
-      const sent = this.#sends.flush(this.#event, WRITE_BUDGET_BYTES);
-      if (sent < 0) return this.#fail("send", -sent);
-      if (this.#sends.length > 0) {
-        // The budget is spent, and the kernel would not report again.
-        if (this.#event.writeReady) this.#event.queueWrite();
-        return;
-      }
-    }
-    if (!this.#flushing) return;
-    this.#flushed();
-    if (this.#ending) this.#endWriting();
+    const left = this.#sender.flush();
+    if (left < 0) return this.#fail("send", -left);
+    if (left !== DRAINED) return;
+    if (this.#sender.ending) this.#endWriting();
     else this.#shared.handlers.drain?.(this);
   }
 
   #endWriting(): void {
-    if (this.#writeEnded) return;
-    this.#writeEnded = true;
-    const calls = this.#shared.parts.calls;
-    const result = calls.shutdown(this.#event.fd, SHUT_WR);
+    const result = this.#sender.end();
     if (result < 0) this.#fail("shutdown", -result);
     else if (this.#readEnded) this.#destroy(LOST, null);
   }
 
-  #flushLater(): void {
-    if (this.#flushing) return;
-    this.#flushing = true;
-    if (this.#state === OPEN) this.#event.enableWrite();
-  }
-
-  #flushed(): void {
-    this.#flushing = false;
-    if (this.#shared.parts.rules.repeats) this.#event.disableWrite();
-    else this.#event.blockWrite();
-  }
-
   #finishConnecting(): void {
     // Only ERR or HUP beside OUT means that connecting can have failed.
-    const errno = this.#event.troubled ? this.#takeError() : 0;
+    const errno = this.event.troubled ? this.#takeError() : 0;
     if (errno !== 0) return this.#fail("connect", errno);
     this.#state = OPEN;
-    this.#event.writeQueue = WRITE_QUEUE;
-    if (this.#flushing) this.#event.queueWrite();
-    else this.#flushed();
-    if (!this.#paused) this.#event.enableRead();
+    this.event.writeQueue = WRITE_QUEUE;
+    if (this.#sender.flushing) queueWrite(this.event);
+    else this.#sender.quiet();
+    if (!this.#paused) this.event.enableRead();
     this.#shared.handlers.open?.(this);
-    if (this.#ending && !this.#flushing && !this.closed) this.#endWriting();
+    if (this.closed || this.#sender.flushing) return;
+    if (this.#sender.ending) this.#endWriting();
   }
 
   /** ERR or HUP without anything to read or write, or a failed change. */
@@ -354,28 +296,18 @@ export class Connection implements Disposable {
     const value = new Int32Array(1);
     const bytes = new Uint8Array(value.buffer);
     const { calls } = this.#shared.parts;
-    calls.getsockopt(this.#event.fd, SOL_SOCKET, SO_ERROR, bytes);
+    calls.getsockopt(this.event.fd, SOL_SOCKET, SO_ERROR, bytes);
     return value[0];
   }
 
-  #setOption(about: string, level: number, name: number, on: boolean): void {
-    const calls = this.#shared.parts.calls;
-    const result = calls.setsockopt(this.fd, level, name, flag(on));
-    if (result < 0) {
-      throw new SystemError(`setsockopt(${about})`, -result, {
-        fd: this.#event.fd,
-      });
-    }
-  }
-
   #checkWritable(syscall: string): void {
-    if (this.#ending || this.#state === CLOSED) {
-      throw new SystemError(syscall, EPIPE, { fd: this.#event.fd });
+    if (this.#sender.ending || this.#state === CLOSED) {
+      throw new SystemError(syscall, EPIPE, { fd: this.event.fd });
     }
   }
 
   #fail(syscall: string, errno: number): void {
-    const about = { fd: this.#event.fd };
+    const about = { fd: this.event.fd };
     this.#destroy(LOST, new SystemError(syscall, errno, about));
   }
 
@@ -383,8 +315,7 @@ export class Connection implements Disposable {
     if (this.closed) return;
     const { parts, handlers } = this.#shared;
     this.#state = state;
-    this.#sends = null;
-    this.#event.close();
+    this.event.close();
     const last = () => {
       handlers.close?.(this);
       return 1;

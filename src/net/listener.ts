@@ -13,17 +13,14 @@ import {
   ENFILE,
   ENOBUFS,
   ENOMEM,
-  F_GETFL,
-  F_SETFD,
-  F_SETFL,
-  FD_CLOEXEC,
-  O_NONBLOCK,
   SOCK_CLOEXEC,
   SOCK_NONBLOCK,
   type SocketAddress,
   SystemError,
 } from "../../ffi/mod.ts";
-import { FdEvent, type OwnHandlers } from "../fd_event.ts";
+import { FdEvent } from "../fd_event.ts";
+import type { OwnHandlers } from "../fd_handlers.ts";
+import { queueRead } from "../interest.ts";
 import type { EngineParts } from "../parts.ts";
 import { INACTIVE } from "../states.ts";
 import { Timer } from "../timers.ts";
@@ -36,7 +33,12 @@ import {
   type ConnectionHandlers,
   type ListenOptions,
 } from "./options.ts";
-import { boundAddress, endpointAddress, listeningSocket } from "./socket.ts";
+import {
+  adoptedSocket,
+  boundAddress,
+  endpointAddress,
+  listeningSocket,
+} from "./socket.ts";
 
 /** How long accepting rests when the process or the system is out of something. */
 const EXHAUSTED_PAUSE_MS = 100;
@@ -102,9 +104,9 @@ export class Listener implements Disposable {
         backlog,
         reusePort,
       )
-      : adopted(parts, options.fd);
+      : adoptedSocket(parts, options.fd);
     this.#localAddress = boundAddress(parts.calls, fd) ??
-      { family: "unix", path: "" };
+      { family: "unix-unnamed" };
     const level = triggerRules("level");
     this.#event = new FdEvent(fd, Listener.#events, parts, level);
     this.#event.data = this;
@@ -175,7 +177,7 @@ export class Listener implements Disposable {
     }
     this.#batchLeft--;
     // After a whole batch the kernel, level-triggered, reports what is left.
-    if (this.#batchLeft > 0) this.#event.queueRead();
+    if (this.#batchLeft > 0) queueRead(this.#event);
     else this.#batchLeft = this.#acceptBatch;
     if (fd >= 0) this.#open(fd);
   }
@@ -235,21 +237,4 @@ export class Listener implements Disposable {
     this.close();
     throw error ?? new SystemError("accept4", ECONNABORTED);
   }
-}
-
-/** Makes a descriptor from elsewhere close-on-exec and nonblocking. */
-function adopted(parts: EngineParts, fd: number): number {
-  checkInteger("fd", fd, 0, 0x7fffffff);
-  if (parts.registry.byFd(fd) !== undefined) {
-    throw new Error(
-      `Cannot listen on descriptor ${fd}: it is registered already`,
-    );
-  }
-  const flags = parts.calls.fcntl(fd, F_GETFL, 0);
-  const result = flags < 0
-    ? flags
-    : parts.calls.fcntl(fd, F_SETFL, flags | O_NONBLOCK);
-  if (result < 0) throw new SystemError("fcntl", -result, { fd });
-  parts.calls.fcntl(fd, F_SETFD, FD_CLOEXEC);
-  return fd;
 }

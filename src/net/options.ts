@@ -70,16 +70,20 @@ export interface ListenOptions {
   bufferMax?: number;
 }
 
+/** How to take over a connection. */
+export interface AdoptOptions {
+  /** Bytes that the connection buffers for a slow reader. @default {262144} */
+  bufferMax?: number;
+}
+
 /** Where to connect. */
-export interface ConnectOptions {
+export interface ConnectOptions extends AdoptOptions {
   /** An IPv4 or IPv6 address in text form. @default {"127.0.0.1"} */
   hostname?: string;
   /** A port from 1 to 65535. */
   port?: number;
   /** Connects to a unix socket instead: a path, or an abstract name after `\0`. */
   path?: string;
-  /** Bytes that the connection buffers for a slow reader. @default {262144} */
-  bufferMax?: number;
 }
 
 /** The default of `bufferMax`. */

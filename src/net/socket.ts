@@ -11,6 +11,12 @@ import {
   type Bytes,
   decodeAddress,
   encodeAddress,
+  F_GETFD,
+  F_GETFL,
+  F_SETFD,
+  F_SETFL,
+  FD_CLOEXEC,
+  O_NONBLOCK,
   SO_REUSEADDR,
   SO_REUSEPORT,
   SOCK_CLOEXEC,
@@ -21,6 +27,7 @@ import {
   SystemError,
 } from "../../ffi/mod.ts";
 import type { SystemCalls } from "../../ffi/mod.ts";
+import type { EngineParts } from "../parts.ts";
 import { checkInteger } from "./options.ts";
 
 /** Room for any `struct sockaddr_*`. */
@@ -127,6 +134,36 @@ export function listeningSocket(
   if (result >= 0) return fd;
   calls.close(fd);
   throw new SystemError(syscall, -result, { address: addressText(address) });
+}
+
+/**
+ * Takes over a socket that was made elsewhere: nonblocking and close-on-exec
+ * from here on.
+ */
+export function adoptedSocket(parts: EngineParts, fd: number): number {
+  checkInteger("fd", fd, 0, 0x7fffffff);
+  if (parts.registry.byFd(fd) !== undefined) {
+    throw new Error(
+      `Cannot take over descriptor ${fd}: it is registered already, and its event is not closed`,
+    );
+  }
+  addFlag(parts.calls, fd, F_GETFL, F_SETFL, O_NONBLOCK);
+  addFlag(parts.calls, fd, F_GETFD, F_SETFD, FD_CLOEXEC);
+  return fd;
+}
+
+function addFlag(
+  calls: SystemCalls,
+  fd: number,
+  get: number,
+  set: number,
+  flag: number,
+): void {
+  let result = calls.fcntl(fd, get, 0);
+  if (result >= 0 && (result & flag) === 0) {
+    result = calls.fcntl(fd, set, result | flag);
+  }
+  if (result < 0) throw new SystemError("fcntl", -result, { fd });
 }
 
 /** The address that a socket is bound to; null if the kernel does not say. */
