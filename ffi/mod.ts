@@ -32,10 +32,13 @@
  * @module
  */
 
+import { waitid } from "./children.ts";
 import { close, eventfd, fcntl, open, read, write } from "./descriptors.ts";
+import { getdents64 } from "./directories.ts";
 import { epoll_create1, epoll_ctl, epoll_pwait2, epoll_wait } from "./epoll.ts";
 import { waitReadable } from "./poll.ts";
-import { gettid } from "./processes.ts";
+import { gettid, pidfd_open } from "./processes.ts";
+import { pthread_sigmask, signalfd } from "./signals.ts";
 import {
   accept4,
   bind,
@@ -51,15 +54,19 @@ import {
   socket,
 } from "./sockets.ts";
 import type { SystemCalls } from "./system_calls.ts";
-import { now } from "./time.ts";
+import { now, timerfd_create, timerfd_settime } from "./time.ts";
 import { writev } from "./vectors.ts";
 
+export * from "./children.ts";
 export * from "./constants.ts";
+export * from "./constants_process.ts";
 export * from "./constants_socket.ts";
 export * from "./descriptors.ts";
+export * from "./directories.ts";
 export * from "./epoll.ts";
 export * from "./errno_codes.ts";
 export * from "./layout.ts";
+export * from "./layout_process.ts";
 export * from "./poll.ts";
 export * from "./processes.ts";
 export * from "./signals.ts";
@@ -106,4 +113,11 @@ export const systemCalls: SystemCalls = {
   recv,
   send,
   shutdown,
+  pthread_sigmask,
+  signalfd,
+  timerfd_create,
+  timerfd_settime,
+  pidfd_open,
+  waitid,
+  getdents64,
 };

@@ -99,4 +99,19 @@ export interface SystemCalls {
   send(fd: number, buffer: Bytes, flags: number): number;
   /** shutdown(2). */
   shutdown(fd: number, how: number): number;
+
+  /** pthread_sigmask(3) of this thread; `set` and `old` are `sigset_t`, or null. */
+  pthread_sigmask(how: number, set: Bytes | null, old: Bytes | null): number;
+  /** signalfd(2); `fd` is -1 for a new one. Returns the descriptor. */
+  signalfd(fd: number, mask: Bytes, flags: number): number;
+  /** timerfd_create(2). Returns the descriptor. */
+  timerfd_create(clock: number, flags: number): number;
+  /** timerfd_settime(2); `value` is a `struct itimerspec`. */
+  timerfd_settime(fd: number, flags: number, value: Int32Array): number;
+  /** pidfd_open(2), Linux 5.3. Returns the descriptor. */
+  pidfd_open(pid: number, flags: number): number;
+  /** waitid(2): fills a `siginfo_t`. */
+  waitid(idtype: number, id: number, info: Bytes, options: number): number;
+  /** getdents64(2): fills `buffer` with entries of a directory: the count of bytes, 0 at the end. */
+  getdents64(fd: number, buffer: Bytes): number;
 }
