@@ -3,6 +3,9 @@ import { Program } from "./support/process.ts";
 
 const SCRIPT = "examples/echo_edge.ts";
 
+/** A server that does not answer is ended, and its connection with it. */
+const TIMEOUT_MS = 10_000;
+
 /** Reads as many bytes as `length`, or fewer where the stream ends before. */
 async function readExactly(conn: Deno.Conn, length: number): Promise<string> {
   const bytes = new Uint8Array(length);
@@ -21,6 +24,7 @@ async function proveEcho(): Promise<void> {
     flags: ["--allow-ffi"],
     args: ["0"],
   });
+  const timer = setTimeout(() => server.signal("SIGKILL"), TIMEOUT_MS);
   const port = await server.port();
   console.log(`listening on 127.0.0.1:${port}, process ${server.pid}`);
 
@@ -32,6 +36,7 @@ async function proveEcho(): Promise<void> {
     console.log(`sent     ${message}\nreceived ${answer}`);
     if (answer !== message) throw new Error("The echo differs");
   }
+  clearTimeout(timer);
 }
 
 try {
@@ -39,5 +44,5 @@ try {
   console.log("ok");
 } catch (error) {
   console.error(error instanceof Error ? error.message : error);
-  Deno.exitCode = 1;
+  Deno.exit(1);
 }

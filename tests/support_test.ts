@@ -1,7 +1,18 @@
 /** The test helpers themselves: what they would miss, every test misses. */
 import { assertEquals, assertMatch, assertRejects } from "@std/assert";
+import {
+  close,
+  epoll_create1,
+  epoll_ctl,
+  EPOLL_CTL_ADD,
+  EpollEvents,
+  EPOLLIN,
+  eventfd,
+  systemCalls,
+} from "../ffi/mod.ts";
+import { CountingCalls } from "./support/counting_calls.ts";
 import { assertNoLeaks, test } from "./support/descriptors.ts";
-import { parseFdinfo } from "./support/fdinfo.ts";
+import { epollEntry, parseFdinfo } from "./support/fdinfo.ts";
 import { Program, runDeno } from "./support/process.ts";
 import { codeOf, importsOf } from "./support/source_files.ts";
 import { parseTrace, straceTest, trace } from "./support/strace.ts";
@@ -38,6 +49,38 @@ test("parseFdinfo() reads the hexadecimal masks and data", () => {
     { fd: 7, mask: 0x19, data: 10n },
     { fd: 9, mask: 0x80002019 | 0, data: 0xffffffff00000007n },
   ]);
+});
+
+test("epollEntry() finds what the kernel has, and nothing for other descriptors", () => {
+  const epfd = epoll_create1(0);
+  const fd = eventfd(0, 0);
+  const events = new EpollEvents(1);
+  events.set(0, EPOLLIN, 7, -1);
+  epoll_ctl(epfd, EPOLL_CTL_ADD, fd, events.words);
+  const entry = epollEntry(epfd, fd);
+  const other = epollEntry(epfd, epfd);
+  close(fd);
+  close(epfd);
+  assertEquals(entry, { fd, mask: 0x19, data: 0xffffffff00000007n });
+  assertEquals(other, undefined);
+});
+
+test("CountingCalls passes calls on, and notes them with copies of their arrays", () => {
+  const counting = new CountingCalls(systemCalls);
+  const { calls } = counting;
+  const fd = calls.eventfd(3, 0);
+  const buffer = new Uint8Array(8);
+  calls.read(fd, buffer);
+  buffer.fill(9);
+  calls.close(fd);
+  calls.now();
+  assertEquals(counting.log, [
+    { name: "eventfd", args: [3, 0], result: fd },
+    { name: "read", args: [fd, new Uint8Array(8)], result: 8 },
+    { name: "close", args: [fd], result: 0 },
+  ]);
+  assertEquals(counting.count("read", fd), 1);
+  assertEquals(counting.count("read", fd + 1), 0);
 });
 
 test("parseTrace() joins a call that another thread interrupted", () => {
