@@ -131,7 +131,11 @@ export class WorkQueues {
    * with `shift()` and report that with `taken()`.
    */
   next(): WorkQueue | null {
-    if (this.#length === 0) return null;
+    if (this.#length === 0) {
+      // What the next wait brings is taken in the queues' order.
+      this.#cursor = FAST;
+      return null;
+    }
     const queue = this.#queues[this.#cursor];
     if (queue.length !== 0) return queue;
     if (this.#fast.length !== 0) return this.#fast;
