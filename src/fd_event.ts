@@ -58,44 +58,25 @@ export class FdEvent implements Disposable {
   /** The user's own. */
   data: unknown = undefined;
 
-  /** @internal The state of the read direction. */
-  readBits: number = INACTIVE;
-  /** @internal The state of the write direction. */
-  writeBits: number = INACTIVE;
-  /** @internal Whether it is an accept entry: level-triggered and exclusive. */
-  accepts = false;
-  /** @internal The mask that the kernel should have. */
-  wanted: number = ABSENT;
-  /** @internal The mask that the kernel has. */
-  kernel: number = ABSENT;
-  /** @internal Directions for which the next commit sends a mask that agrees. */
-  forced = 0;
-  /** @internal Whether the next commit looks at this event. */
-  pending = false;
-  /** @internal The handlers that are to run: READ_WORK, WRITE_WORK, ERROR_WORK. */
-  due = 0;
-  /** @internal The same bits for what stands in a work queue, dropped or not. */
-  queued = 0;
-  /** @internal */
-  readQueue: number = READ_QUEUE;
-  /** @internal */
-  writeQueue: number = WRITE_QUEUE;
-  /** @internal */
-  slot = 0;
-  /** @internal */
-  generation = 0;
-  /** @internal Whether the peer has shut down its sending side. */
-  eof = false;
-  /** @internal Whether the last kernel event had ERR or HUP. */
-  troubled = false;
-  /** @internal What the error handler will be told. */
-  failure: SystemError | null = null;
-  /** @internal */
-  readonly handlers: FdHandlers | OwnHandlers;
-  /** @internal */
-  readonly parts: EngineParts;
-  /** @internal Those of the engine, but for descriptors of its own parts. */
-  readonly rules: TriggerRules;
+  /** @internal The state of reading. */ readBits: number = INACTIVE;
+  /** @internal The state of writing. */ writeBits: number = INACTIVE;
+  /** @internal Whether it is an accept entry. */ accepts = false;
+  /** @internal The mask that it should have. */ wanted: number = ABSENT;
+  /** @internal The mask that the kernel has. */ kernel: number = ABSENT;
+  /** @internal Directions whose mask is sent even if it agrees. */ forced = 0;
+  /** @internal Whether the next commit looks at it. */ pending = false;
+  /** @internal Handlers to run: READ_WORK, WRITE_WORK, ERROR_WORK. */ due = 0;
+  /** @internal The same for what is queued, dropped or not. */ queued = 0;
+  /** @internal */ readQueue: number = READ_QUEUE;
+  /** @internal */ writeQueue: number = WRITE_QUEUE;
+  /** @internal */ slot = 0;
+  /** @internal */ generation = 0;
+  /** @internal Whether the peer has shut down its sending. */ eof = false;
+  /** @internal Whether the last event had ERR or HUP. */ troubled = false;
+  /** @internal For the error handler. */ failure: SystemError | null = null;
+  /** @internal */ readonly handlers: FdHandlers | OwnHandlers;
+  /** @internal */ readonly parts: EngineParts;
+  /** @internal The engine's, or its own. */ readonly rules: TriggerRules;
   #closed = false;
 
   /** @internal */
@@ -276,10 +257,8 @@ export class FdEvent implements Disposable {
   }
 
   /**
-   * read(2) into `buffer`.
-   *
-   * @returns The count of bytes, 0 at end of file, or the negative errno;
-   * -EAGAIN clears `readReady`.
+   * read(2) into `buffer`. Returns the count of bytes, 0 at end of file, or the
+   * negative errno; -EAGAIN clears `readReady`.
    */
   read(buffer: Uint8Array): number {
     this.#check("read");
@@ -289,10 +268,8 @@ export class FdEvent implements Disposable {
   }
 
   /**
-   * write(2) of `buffer`.
-   *
-   * @returns The count of bytes, or the negative errno; -EAGAIN clears
-   * `writeReady`.
+   * write(2) of `buffer`. Returns the count of bytes, or the negative errno;
+   * -EAGAIN clears `writeReady`.
    */
   write(buffer: Uint8Array): number {
     this.#check("write");
@@ -314,9 +291,7 @@ export class FdEvent implements Disposable {
 
   /**
    * Deregisters the descriptor at once, as `close()` does, and leaves it open:
-   * it belongs to the caller from here on.
-   *
-   * @returns The descriptor.
+   * it belongs to the caller from here on. Returns the descriptor.
    */
   detach(): number {
     this.#check("detach");

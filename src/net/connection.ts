@@ -18,14 +18,13 @@ import {
 import type { FdEvent } from "../fd_event.ts";
 import type { OwnHandlers } from "../fd_handlers.ts";
 import { queueRead, queueWrite } from "../interest.ts";
-import type { EngineParts } from "../parts.ts";
 import {
   CLOSE_QUEUE,
   CONNECT_QUEUE,
   TASK_WORK,
   WRITE_QUEUE,
 } from "../work_queue.ts";
-import type { ConnectionHandlers } from "./options.ts";
+import type { ConnectionParts } from "./options.ts";
 import { RECEIVE_BYTES } from "./receive_buffer.ts";
 import { DRAINED, Sender } from "./sender.ts";
 import { lingerZero } from "./socket.ts";
@@ -42,16 +41,6 @@ const OPEN = 1;
 const LOST = 2;
 /** A connection was closed by the user. */
 const CLOSED = 3;
-
-/** What a connection is made of. */
-export interface ConnectionParts {
-  readonly parts: EngineParts;
-  readonly handlers: ConnectionHandlers;
-  /** Bytes buffered for a slow reader. */
-  readonly bufferMax: number;
-  /** Told when a connection has closed. */
-  closed?(): void;
-}
 
 /**
  * A stream connection, made by {@linkcode Engine.listen} or

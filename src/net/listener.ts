@@ -26,11 +26,12 @@ import { INACTIVE } from "../states.ts";
 import { Timer } from "../timers.ts";
 import { triggerRules } from "../trigger.ts";
 import { ACCEPT_QUEUE } from "../work_queue.ts";
-import { Connection, type ConnectionParts } from "./connection.ts";
+import { Connection } from "./connection.ts";
 import {
   BUFFER_MAX,
   checkInteger,
   type ConnectionHandlers,
+  type ConnectionParts,
   type ListenOptions,
 } from "./options.ts";
 import {

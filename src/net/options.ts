@@ -5,6 +5,7 @@
  */
 
 import type { SystemError } from "../../ffi/mod.ts";
+import type { EngineParts } from "../parts.ts";
 import type { Connection } from "./connection.ts";
 
 /**
@@ -84,6 +85,16 @@ export interface ConnectOptions extends AdoptOptions {
   port?: number;
   /** Connects to a unix socket instead: a path, or an abstract name after `\0`. */
   path?: string;
+}
+
+/** What the connections of one listener, or of one call, share. */
+export interface ConnectionParts {
+  readonly parts: EngineParts;
+  readonly handlers: ConnectionHandlers;
+  /** Bytes buffered for a slow reader. */
+  readonly bufferMax: number;
+  /** Told when a connection has closed. */
+  closed?(): void;
 }
 
 /** The default of `bufferMax`. */
