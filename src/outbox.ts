@@ -1,0 +1,238 @@
+/**
+ * Posting to an engine of another worker.
+ *
+ * @module
+ */
+
+import {
+  EBADF,
+  F_DUPFD_CLOEXEC,
+  systemCalls,
+  SystemError,
+} from "../ffi/mod.ts";
+import type { SystemCalls } from "../ffi/mod.ts";
+import type { LaneWriter } from "./lane.ts";
+import { type InboxAddress, Mailbox, NO_DESCRIPTOR } from "./mailbox.ts";
+import { currentThread, isThreadGone, threadId } from "./thread.ts";
+import { Waker } from "./wakeup.ts";
+
+/**
+ * What became of a message.
+ *
+ * - `"sent"`: it is in the inbox's memory, and will be delivered unless the
+ *   inbox is closed first.
+ * - `"full"`: there was no room for it.
+ * - `"closed"`: the inbox is closed.
+ */
+export type PostResult = "sent" | "full" | "closed";
+
+/** Options of {@linkcode Outbox.post}. */
+export interface PostOptions {
+  /**
+   * How long to wait for room, in milliseconds. Negative and Infinity wait for
+   * ever.
+   */
+  timeoutMs: number;
+}
+
+/**
+ * The sending end of an {@linkcode Inbox}, for one thread. It owns one lane of
+ * the inbox, and a duplicate of the inbox's eventfd, until it is closed.
+ *
+ * If the thread ends without closing it, a terminated worker say, messages that
+ * were posted arrive, one that was being posted arrives whole or not at all,
+ * and the next outbox that finds no free lane takes this one over with its
+ * descriptor. Until then, or until the process ends, that descriptor stays
+ * open.
+ *
+ * @example In a worker
+ * ```ts ignore
+ * import { Outbox } from "@edgewise/epoll";
+ *
+ * self.onmessage = ({ data: address }) => {
+ *   using outbox = new Outbox(address);
+ *   outbox.post(new TextEncoder().encode("hello"), { timeoutMs: 1000 });
+ * };
+ * ```
+ */
+export class Outbox implements Disposable {
+  /** @internal Null once it is closed. */
+  lane: LaneWriter | null;
+  readonly #calls: SystemCalls;
+  readonly #mailbox: Mailbox;
+  readonly #laneIndex: number;
+  readonly #waker: Waker;
+  readonly #messageMax: number;
+  readonly #isReceiver: boolean;
+
+  /**
+   * Opens an outbox for this thread. If the inbox is closed, so that posts
+   * answer `"closed"`, this is no error.
+   *
+   * @throws {TypeError} If `address` is not the address of an inbox.
+   * @throws {Error} If all lanes of the inbox belong to outboxes of living
+   * threads: see `sendersMax`.
+   * @throws {SystemError} `EMFILE` if the process has no descriptor left.
+   */
+  constructor(address: InboxAddress);
+  /** @internal With another table of system calls than the kernel's, for tests. */
+  constructor(address: InboxAddress, calls: SystemCalls);
+  constructor(address: InboxAddress, calls: SystemCalls = systemCalls) {
+    const mailbox = Mailbox.open(address);
+    const thread = currentThread(calls);
+    const lane = mailbox.claim(thread, (owner) => isThreadGone(calls, owner));
+    if (lane < 0) {
+      throw new Error(
+        `Cannot open an outbox: all ${mailbox.lanes} lanes of the inbox are taken (sendersMax)`,
+      );
+    }
+    this.#calls = calls;
+    this.#mailbox = mailbox;
+    this.#laneIndex = lane;
+    this.#messageMax = mailbox.messageMax;
+    this.#isReceiver = threadId(thread) === mailbox.receiver;
+    this.#waker = new Waker(mailbox.state, calls, this.#duplicate());
+    // The inbox may have closed its descriptor before it was duplicated, and
+    // its number may be another file's. It says so before it closes.
+    if (this.#waker.isClosed()) this.#closeDescriptor();
+    this.lane = mailbox.writer(lane);
+    // The last owner may have stopped for good before it woke the receiver.
+    if (!this.lane.wasEmpty()) this.#waker.wake();
+  }
+
+  /**
+   * Posts a message: its bytes are copied before this returns, and are
+   * delivered whole and in the order of posting. Messages of different outboxes
+   * have no order. Makes no system call unless the receiver may be asleep.
+   *
+   * With `timeoutMs`, waits for room. That blocks the thread, which should be a
+   * worker's.
+   *
+   * @param message At most `messageMax` bytes; may be empty.
+   * @throws {RangeError} If the message is longer than the inbox's `messageMax`,
+   * or `timeoutMs` is NaN.
+   * @throws {TypeError} If the message is not a Uint8Array.
+   * @throws {Error} If the outbox is closed; for a wait on the receiver's own
+   * thread, which nothing would end.
+   */
+  post(message: Uint8Array, options?: PostOptions): PostResult {
+    const lane = this.#open("post");
+    if (!(message instanceof Uint8Array)) {
+      throw new TypeError("Cannot post: a message must be a Uint8Array");
+    }
+    if (message.length > this.#messageMax) {
+      throw new RangeError(
+        `Cannot post a message of ${message.length} bytes: the inbox takes ${this.#messageMax} (messageMax)`,
+      );
+    }
+    const timeoutMs = options === undefined
+      ? 0
+      : this.#check(options.timeoutMs);
+    const result = this.#tryPost(lane, message);
+    if (result !== "full" || timeoutMs === 0) return result;
+    return this.#postWaiting(lane, message, timeoutMs);
+  }
+
+  /**
+   * Wakes the engine: the inbox's `notify` handler runs at least once after
+   * this, and once for several calls if they come close together.
+   *
+   * @throws {Error} If the outbox is closed.
+   */
+  notify(): void {
+    this.#open("notify");
+    this.#mailbox.notify();
+    this.#waker.wake();
+  }
+
+  /**
+   * Stops the engine, as {@linkcode Engine.stop} does on its own thread.
+   *
+   * @throws {Error} If the outbox is closed.
+   */
+  stop(): void {
+    this.#open("stop");
+    this.#mailbox.stop();
+    this.#waker.wake();
+  }
+
+  /**
+   * Gives the lane back and closes the descriptor. What was posted is still
+   * delivered. Closing again does nothing.
+   */
+  close(): void {
+    if (this.lane === null) return;
+    this.lane = null;
+    this.#closeDescriptor();
+    this.#mailbox.release(this.#laneIndex);
+  }
+
+  /** Closes the outbox. */
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  #tryPost(lane: LaneWriter, message: Uint8Array): PostResult {
+    if (lane.write(message)) return this.#waker.wake() ? "sent" : "closed";
+    return this.#waker.isClosed() ? "closed" : "full";
+  }
+
+  #postWaiting(
+    lane: LaneWriter,
+    message: Uint8Array,
+    timeoutMs: number,
+  ): PostResult {
+    const deadlineMs = timeoutMs < 0 ? Infinity : this.#calls.now() + timeoutMs;
+    for (;;) {
+      lane.prepareToWait();
+      const result = this.#tryPost(lane, message);
+      if (result !== "full") return result;
+      const remainingMs = deadlineMs - this.#calls.now();
+      if (remainingMs <= 0) return "full";
+      lane.wait(remainingMs);
+    }
+  }
+
+  #check(timeoutMs: number): number {
+    if (typeof timeoutMs !== "number" || Number.isNaN(timeoutMs)) {
+      throw new RangeError(
+        `Cannot post: the timeout must be a number of milliseconds, and is ${timeoutMs}`,
+      );
+    }
+    if (this.#isReceiver && timeoutMs !== 0) {
+      throw new Error(
+        "Cannot wait for room in an inbox on its own thread: nothing would make any",
+      );
+    }
+    return timeoutMs;
+  }
+
+  /** The lane's descriptor of the eventfd: the one left by a gone thread, or a new one. */
+  #duplicate(): number {
+    const left = this.#mailbox.descriptor(this.#laneIndex);
+    if (left !== NO_DESCRIPTOR) return left;
+    const fd = this.#calls.fcntl(this.#mailbox.eventfd, F_DUPFD_CLOEXEC, 0);
+    if (fd < 0 && fd !== -EBADF) {
+      this.#mailbox.release(this.#laneIndex);
+      throw new SystemError("fcntl", -fd, { fd: this.#mailbox.eventfd });
+    }
+    // EBADF: the inbox is closed, and has said so.
+    this.#mailbox.setDescriptor(this.#laneIndex, Math.max(fd, NO_DESCRIPTOR));
+    return fd;
+  }
+
+  /** Whoever takes the lane next must not find a number that is not open. */
+  #closeDescriptor(): void {
+    const fd = this.#mailbox.descriptor(this.#laneIndex);
+    if (fd === NO_DESCRIPTOR) return;
+    this.#mailbox.setDescriptor(this.#laneIndex, NO_DESCRIPTOR);
+    this.#calls.close(fd);
+  }
+
+  #open(verb: string): LaneWriter {
+    if (this.lane === null) {
+      throw new Error(`Cannot ${verb}: the outbox is closed`);
+    }
+    return this.lane;
+  }
+}

@@ -1,0 +1,104 @@
+/**
+ * The receiving side of a mailbox: its lanes, served in turn, and its sleep.
+ *
+ * @module
+ */
+
+import type { LaneReader } from "./lane.ts";
+import type { Mailbox } from "./mailbox.ts";
+import { MessageBuffer } from "./message_buffer.ts";
+import { Sleeper } from "./wakeup.ts";
+
+/** Messages taken from one lane before it is the next one's turn. */
+const LANE_SHARE = 128;
+/** Messages taken in one go, so that the engine's other work goes on. */
+const TOTAL_SHARE = 512;
+
+/** Takes messages out of a mailbox. One for each mailbox. */
+export class Receiver {
+  readonly lanes: LaneReader[] = [];
+  readonly sleeper: Sleeper;
+  readonly buffer: MessageBuffer;
+  /** The lane that is served next. */
+  nextLane = 0;
+  closed = false;
+
+  readonly #mailbox: Mailbox;
+  readonly #laneShare: number;
+  readonly #totalShare: number;
+
+  /** The shares are given by tests only. */
+  constructor(
+    mailbox: Mailbox,
+    laneShare: number = LANE_SHARE,
+    totalShare: number = TOTAL_SHARE,
+  ) {
+    for (let lane = 0; lane < mailbox.lanes; lane++) {
+      this.lanes.push(mailbox.reader(lane));
+    }
+    this.sleeper = new Sleeper(mailbox.state);
+    this.buffer = new MessageBuffer(mailbox.messageMax);
+    this.#mailbox = mailbox;
+    this.#laneShare = laneShare;
+    this.#totalShare = totalShare;
+  }
+
+  /** From here on senders wake the receiver. Whether there is work already. */
+  sleep(): boolean {
+    this.sleeper.sleep();
+    return this.#hasWork();
+  }
+
+  /** From here on senders need not. Whether there is work. */
+  wake(): boolean {
+    this.sleeper.wake();
+    return this.#hasWork();
+  }
+
+  /**
+   * Hands over a bounded share of what there is. Returns how many messages; one
+   * whose handler throws is not handed over again.
+   */
+  deliver(handler: (message: Uint8Array) => void): number {
+    const lanes = this.lanes;
+    let count = 0;
+    for (
+      let visits = 0;
+      visits < lanes.length && count < this.#totalShare;
+      visits++
+    ) {
+      const lane = lanes[this.nextLane];
+      this.nextLane = (this.nextLane + 1) % lanes.length;
+      const share = Math.min(this.#laneShare, this.#totalShare - count);
+      count += this.#deliverFrom(lane, share, handler);
+    }
+    return count;
+  }
+
+  /** Tells the senders, and ends their waits for room. Delivers nothing from here on. */
+  close(): void {
+    this.closed = true;
+    this.sleeper.close();
+    for (const lane of this.lanes) lane.wake();
+  }
+
+  #deliverFrom(
+    lane: LaneReader,
+    share: number,
+    handler: (message: Uint8Array) => void,
+  ): number {
+    let count = 0;
+    while (count < share && !this.closed) {
+      const message = lane.take(this.buffer);
+      if (message === null) break;
+      count++;
+      handler(message);
+    }
+    return count;
+  }
+
+  #hasWork(): boolean {
+    for (const lane of this.lanes) if (!lane.isEmpty()) return true;
+    return this.#mailbox.hasRequest();
+  }
+}
