@@ -1,6 +1,7 @@
 /**
- * Constants of events, files and signals, by the kernel's names. Those of
- * sockets are in `constants_socket.ts`, error numbers in `errno_codes.ts`.
+ * Constants of events, timers and files, by the kernel's names. Those of
+ * sockets are in `constants_socket.ts`, of signals in `constants_signal.ts`,
+ * error numbers in `errno_codes.ts`.
  *
  * Masks are signed 32-bit integers, as JavaScript's bitwise operators and an
  * Int32Array make them: EPOLLET is negative.
@@ -8,7 +9,43 @@
  * @module
  */
 
-import { architecture } from "./layout.ts";
+import { type Architecture, architecture } from "./layout.ts";
+
+/** The constants that differ by architecture. */
+export interface ArchitectureConstants {
+  /** See {@linkcode O_DIRECT}. */
+  readonly O_DIRECT: number;
+  /** See {@linkcode O_DIRECTORY}. */
+  readonly O_DIRECTORY: number;
+  /** See {@linkcode O_NOFOLLOW}. */
+  readonly O_NOFOLLOW: number;
+  /** See {@linkcode SYS_gettid}. */
+  readonly SYS_gettid: number;
+  /** See {@linkcode SYS_tgkill}. */
+  readonly SYS_tgkill: number;
+}
+
+/** The constants that differ by architecture, for each. */
+export const architectureConstants: Readonly<
+  Record<Architecture, ArchitectureConstants>
+> = {
+  x86_64: {
+    O_DIRECT: 0x4000,
+    O_DIRECTORY: 0x10000,
+    O_NOFOLLOW: 0x20000,
+    SYS_gettid: 186,
+    SYS_tgkill: 234,
+  },
+  aarch64: {
+    O_DIRECT: 0x10000,
+    O_DIRECTORY: 0x4000,
+    O_NOFOLLOW: 0x8000,
+    SYS_gettid: 178,
+    SYS_tgkill: 131,
+  },
+};
+
+const own = architectureConstants[architecture];
 
 // epoll(7)
 
@@ -135,13 +172,11 @@ export const O_PATH = 0x200000;
 // open(2), by architecture
 
 /** Input and output past the page cache; buffers must be aligned. */
-export const O_DIRECT: number = architecture === "x86_64" ? 0x4000 : 0x10000;
-/** Allow files over 2 GiB; always so for 64-bit programs. */
-export const O_LARGEFILE: number = architecture === "x86_64" ? 0x8000 : 0x20000;
+export const O_DIRECT: number = own.O_DIRECT;
 /** Fail if it is not a directory. */
-export const O_DIRECTORY: number = architecture === "x86_64" ? 0x10000 : 0x4000;
+export const O_DIRECTORY: number = own.O_DIRECTORY;
 /** Fail if it is a symbolic link. */
-export const O_NOFOLLOW: number = architecture === "x86_64" ? 0x20000 : 0x8000;
+export const O_NOFOLLOW: number = own.O_NOFOLLOW;
 /** An unnamed file in the directory. Linux 3.11. */
 export const O_TMPFILE: number = 0x400000 | O_DIRECTORY;
 
@@ -181,88 +216,12 @@ export const SIOCOUTQ = 0x5411;
 /** Size of a terminal's window. */
 export const TIOCGWINSZ = 0x5413;
 
-// signal(7)
-
-/** Add the set to the mask. */
-export const SIG_BLOCK = 0;
-/** Take the set from the mask. */
-export const SIG_UNBLOCK = 1;
-/** Make the set the mask. */
-export const SIG_SETMASK = 2;
-/** The terminal hung up. */
-export const SIGHUP = 1;
-/** Interrupt from the keyboard. */
-export const SIGINT = 2;
-/** Quit from the keyboard. */
-export const SIGQUIT = 3;
-/** Illegal instruction. */
-export const SIGILL = 4;
-/** Trace or breakpoint. */
-export const SIGTRAP = 5;
-/** abort(3). */
-export const SIGABRT = 6;
-/** Bad memory access. */
-export const SIGBUS = 7;
-/** Arithmetic error. */
-export const SIGFPE = 8;
-/** Kill; can't be blocked. */
-export const SIGKILL = 9;
-/** For the program's use. */
-export const SIGUSR1 = 10;
-/** Invalid memory reference. */
-export const SIGSEGV = 11;
-/** For the program's use. */
-export const SIGUSR2 = 12;
-/** A write that nobody reads. */
-export const SIGPIPE = 13;
-/** alarm(2). */
-export const SIGALRM = 14;
-/** Terminate. */
-export const SIGTERM = 15;
-/** Coprocessor stack fault; unused. */
-export const SIGSTKFLT = 16;
-/** A child stopped or ended. */
-export const SIGCHLD = 17;
-/** Go on after a stop. */
-export const SIGCONT = 18;
-/** Stop; can't be blocked. */
-export const SIGSTOP = 19;
-/** Stop from the keyboard. */
-export const SIGTSTP = 20;
-/** Background read from the terminal. */
-export const SIGTTIN = 21;
-/** Background write to the terminal. */
-export const SIGTTOU = 22;
-/** Urgent data on a socket. */
-export const SIGURG = 23;
-/** CPU limit passed. */
-export const SIGXCPU = 24;
-/** File size limit passed. */
-export const SIGXFSZ = 25;
-/** Virtual timer. */
-export const SIGVTALRM = 26;
-/** Profiling timer. */
-export const SIGPROF = 27;
-/** The terminal's window changed. */
-export const SIGWINCH = 28;
-/** Input or output is possible. */
-export const SIGIO = 29;
-/** Power failure. */
-export const SIGPWR = 30;
-/** Bad system call. */
-export const SIGSYS = 31;
-
-/** The first real-time signal for programs; the C library keeps 32 and 33. */
-export const SIGRTMIN = 34;
-/** The last real-time signal. */
-export const SIGRTMAX = 64;
-
 // syscall(2), for calls that not every C library has
 
 /** The number of gettid(2). */
-export const SYS_gettid: number = architecture === "x86_64" ? 186 : 178;
+export const SYS_gettid: number = own.SYS_gettid;
 /** The number of tgkill(2). */
-export const SYS_tgkill: number = architecture === "x86_64" ? 234 : 131;
+export const SYS_tgkill: number = own.SYS_tgkill;
 /** The number of pidfd_send_signal(2). */
 export const SYS_pidfd_send_signal = 424;
 /** The number of pidfd_open(2). */

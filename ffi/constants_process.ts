@@ -7,11 +7,11 @@ import { architecture } from "./layout.ts";
 /** Sent by kill(2). */
 export const SI_USER = 0;
 /** Sent by sigqueue(3), with a value. */
-export const SI_QUEUE = -1;
+export const SI_QUEUE: number = -1;
 /** A timer of timer_create(2) expired. */
-export const SI_TIMER = -2;
+export const SI_TIMER: number = -2;
 /** Sent by tgkill(2) to one thread. */
-export const SI_TKILL = -6;
+export const SI_TKILL: number = -6;
 /** Sent by the kernel. */
 export const SI_KERNEL = 0x80;
 /** SIGCHLD, waitid(2): the child ended with an exit status. */

@@ -10,6 +10,7 @@
  */
 
 import { getSystemErrorMap } from "node:util";
+import * as codes from "./errno_codes.ts";
 import { library } from "./library.ts";
 import type { BufferArgument, Pointer } from "./runtime.ts";
 
@@ -61,10 +62,17 @@ export function prepareErrno(): void {
   }
 }
 
-/** The name of an error number, such as "EBADF" for 9. Takes either sign. */
+const names = new Map(
+  Object.entries(codes).map(([name, number]) => [number, name]),
+);
+
+/**
+ * The kernel's name of an error number, which may have either sign: "EBADF" for
+ * 9 and for -9. A number without a name, such as 999, is "E999".
+ */
 export function errnoName(errno: number): string {
-  return getSystemErrorMap().get(-Math.abs(errno))?.[0] ??
-    `E${Math.abs(errno)}`;
+  const number = Math.abs(errno);
+  return names.get(number) ?? `E${number}`;
 }
 
 /** What a failed system call was about. */
@@ -75,12 +83,23 @@ export interface SystemErrorAbout {
   readonly address?: string;
 }
 
-/** A system call that failed in a way its caller could not expect. */
+/**
+ * A system call that failed in a way its caller could not expect.
+ *
+ * ```ts
+ * import { EBADF, SystemError } from "@edgewise/epoll/ffi";
+ *
+ * const error = new SystemError("epoll_ctl", EBADF, { fd: 7 });
+ * console.log(error.message);
+ * // epoll_ctl: EBADF (bad file descriptor), descriptor 7
+ * ```
+ */
 export class SystemError extends Error {
+  /** "SystemError". */
   override readonly name = "SystemError";
-  /** The error's name, such as "EBADF". */
+  /** The kernel's name of the error, such as "EBADF". */
   readonly code: string;
-  /** The error's number, positive. */
+  /** The error number, positive. */
   readonly errno: number;
   /** The call that failed, such as "epoll_ctl". */
   readonly syscall: string;
@@ -89,25 +108,33 @@ export class SystemError extends Error {
   /** The address concerned, where there is one. */
   readonly address?: string;
 
-  /** `errno` may have either sign. */
+  /** The failure of `syscall` with `errno`, which may have either sign. */
   constructor(syscall: string, errno: number, about: SystemErrorAbout = {}) {
-    const code = errnoName(errno);
-    const description = getSystemErrorMap().get(-Math.abs(errno))?.[1];
-    super(
-      `${syscall}: ${code}` +
-        (description === undefined ? "" : ` (${description})`) +
-        (about.fd === undefined ? "" : `, descriptor ${about.fd}`) +
-        (about.address === undefined ? "" : `, address ${about.address}`),
-    );
+    const number = Math.abs(errno);
+    const code = errnoName(number);
+    const [, description] = getSystemErrorMap().get(-number) ?? [];
+    super([
+      `${syscall}: ${code}${description ? ` (${description})` : ""}`,
+      ...(about.fd === undefined ? [] : [`descriptor ${about.fd}`]),
+      ...(about.address === undefined ? [] : [`address ${about.address}`]),
+    ].join(", "));
     this.code = code;
-    this.errno = Math.abs(errno);
+    this.errno = number;
     this.syscall = syscall;
     if (about.fd !== undefined) this.fd = about.fd;
     if (about.address !== undefined) this.address = about.address;
   }
 }
 
-/** Returns the result of a system call, and throws SystemError if it is negative. */
+/**
+ * Returns the result of a system call. Throws SystemError if it is negative.
+ *
+ * ```ts
+ * import { check, close, epoll_create1 } from "@edgewise/epoll/ffi";
+ *
+ * close(check(epoll_create1(), "epoll_create1"));
+ * ```
+ */
 export function check(
   result: number,
   syscall: string,

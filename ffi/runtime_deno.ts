@@ -13,8 +13,10 @@ export const denoRuntime: Runtime = {
     const descriptor: Deno.FfiPermissionDescriptor = path === undefined
       ? { name: "ffi" }
       : { name: "ffi", path };
-    // "prompt" counts as no: opening would stop the program to ask.
-    return Deno.permissions.querySync(descriptor).state === "granted";
+    const status = Deno.permissions.querySync(descriptor);
+    // "prompt" counts as no: opening would stop the program to ask. A grant
+    // with exceptions (--deny-ffi=PATH) is partial, and covers no memory.
+    return status.state === "granted" && !status.partial;
   },
 
   open<T extends SymbolTable>(path: string, table: T): Symbols<T> {
