@@ -150,7 +150,10 @@ function figureColumn(
   return {
     title,
     means,
-    cell: ({ samples }) => number(statistic(samples, measure).median, digits),
+    cell: ({ samples }) => {
+      const { median } = statistic(samples, measure);
+      return number(median, median > 0 && median < 0.1 ? 3 : digits);
+    },
   };
 }
 

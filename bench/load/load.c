@@ -116,8 +116,9 @@ static double percentile_us(double percent)
         if (seen > wanted) {
             int octave = i < 2 * BUCKETS ? 0 : i / BUCKETS - 1;
             double low = (double) (i - octave * BUCKETS);
+            double middle_ns = (low + 0.5) * (double) (1ull << octave);
 
-            return (low + 0.5) * (double) (1ull << octave) / 1000.0;
+            return (middle_ns < latency_max_ns ? middle_ns : latency_max_ns) / 1000.0;
         }
     }
 
