@@ -11,6 +11,7 @@ import {
   EPOLLIN,
   EPOLLONESHOT,
   EPOLLOUT,
+  EPOLLPRI,
   EPOLLRDHUP,
 } from "../ffi/mod.ts";
 import type { FdEvent } from "./fd_event.ts";
@@ -31,6 +32,7 @@ export function deliver(event: FdEvent, mask: number): void {
   if (disarmed) spend(event);
   event.troubled = (mask & (EPOLLERR | EPOLLHUP)) !== 0;
   if ((mask & EPOLLRDHUP) !== 0) event.eof = true;
+  if ((mask & EPOLLPRI) !== 0) event.urgent = true;
 
   let delivered = false;
   if ((mask & EPOLLIN) !== 0) {

@@ -58,25 +58,27 @@ export class Dispatcher {
     return ran;
   }
 
-  /** Drops what is queued but for tasks, and runs those. */
+  /**
+   * Drops what is queued but for tasks, and runs those, all of them. Throws the
+   * first error that nobody takes.
+   */
   finish(): void {
+    const errors: unknown[] = [];
     for (;;) {
       const queue = this.#queues.next();
-      if (queue === null) return;
+      if (queue === null) break;
       const kind = queue.kind;
       const work = queue.shift();
       this.#queues.taken();
-      if (kind === TASK_WORK) this.#finishTask(work as Task);
+      if (kind !== TASK_WORK) continue;
+      try {
+        (work as Task).run();
+      } catch (error) {
+        if (this.#onError === undefined) errors.push(error);
+        else this.#onError(error, (work as Task).source);
+      }
     }
-  }
-
-  #finishTask(task: Task): void {
-    try {
-      task.run();
-    } catch (error) {
-      if (this.#onError === undefined) throw error;
-      this.#onError(error, task.source);
-    }
+    if (errors.length > 0) throw errors[0];
   }
 
   #runOne(work: Work, kind: number): number {

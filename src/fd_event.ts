@@ -72,6 +72,7 @@ export class FdEvent implements Disposable {
   /** @internal */ slot = 0;
   /** @internal */ generation = 0;
   /** @internal Whether the peer has shut down its sending. */ eof = false;
+  /** @internal Whether urgent data was reported. */ urgent = false;
   /** @internal Whether the last event had ERR or HUP. */ troubled = false;
   /** @internal For the error handler. */ failure: SystemError | null = null;
   /** @internal */ readonly handlers: FdHandlers | OwnHandlers;

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { EPOLLET, EPOLLRDHUP } from "../ffi/mod.ts";
+import { EPOLLET, EPOLLPRI, EPOLLRDHUP } from "../ffi/mod.ts";
 
 /**
  * How the kernel reports readiness: `"edge"` when it changes, `"level"` as long
@@ -32,7 +32,15 @@ const EDGE: TriggerRules = {
   repeats: false,
 };
 
+/** Streams in an edge engine: urgent data makes reads stop early. */
+const STREAM: TriggerRules = { ...EDGE, mode: EDGE.mode | EPOLLPRI };
+
 const LEVEL: TriggerRules = { mode: 0, rearms: false, repeats: true };
+
+/** The rules for stream sockets of an engine with these rules. */
+export function streamRules(rules: TriggerRules): TriggerRules {
+  return rules.repeats ? rules : STREAM;
+}
 
 /** The rules of a trigger. Throws a TypeError for a name that is neither. */
 export function triggerRules(trigger: Trigger): TriggerRules {

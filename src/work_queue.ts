@@ -1,7 +1,8 @@
 /**
  * The eight priority queues of NGINX Unit's engine. Scanning kernel events only
  * fills them; handlers run when they are drained. A queue in hand is drained
- * first, then the fast queue, then the cursor moves on to the next.
+ * first, of what it held when its turn came; then the fast queue; then the cursor
+ * moves on to the next.
  *
  * @module
  */
@@ -103,8 +104,10 @@ export class WorkQueue {
 /** The eight queues and the cursor that goes round them. */
 export class WorkQueues {
   readonly #queues: readonly WorkQueue[];
-  readonly #fast: WorkQueue;
-  #cursor = FAST;
+  /** The queue in hand, and how many of its items its turn is for. */
+  #hand: WorkQueue;
+  #left = 0;
+  #cursor = CLOSE_QUEUE;
   #length = 0;
 
   /** `capacity` is what each queue holds before it grows, a power of two. */
@@ -113,7 +116,7 @@ export class WorkQueues {
       { length: QUEUES },
       () => new WorkQueue(capacity),
     );
-    this.#fast = this.#queues[FAST];
+    this.#hand = this.#queues[CLOSE_QUEUE];
   }
 
   /** Items in all queues, those that have been dropped since included. */
@@ -131,23 +134,33 @@ export class WorkQueues {
    * with `shift()` and report that with `taken()`.
    */
   next(): WorkQueue | null {
-    if (this.#length === 0) {
-      // What the next wait brings is taken in the queues' order.
-      this.#cursor = FAST;
-      return null;
-    }
-    const queue = this.#queues[this.#cursor];
-    if (queue.length !== 0) return queue;
-    if (this.#fast.length !== 0) return this.#fast;
-    for (;;) {
-      this.#cursor = (this.#cursor + 1) & (QUEUES - 1);
-      const following = this.#queues[this.#cursor];
-      if (following.length !== 0) return following;
-    }
+    if (this.#left !== 0) return this.#hand;
+    if (this.#length !== 0) return this.#nextQueue();
+    // What the next wait brings is taken in the queues' order.
+    this.#cursor = CLOSE_QUEUE;
+    this.#hand = this.#queues[CLOSE_QUEUE];
+    return null;
   }
 
-  /** Counts an item as gone. */
+  /** Counts an item of the queue in hand as gone. */
   taken(): void {
     this.#length--;
+    this.#left--;
+  }
+
+  /**
+   * An item that queues itself again waits for the queue's next turn: however
+   * much there is to read, what others have queued is not held up.
+   */
+  #nextQueue(): WorkQueue {
+    const fast = this.#queues[FAST];
+    if (this.#hand === fast || fast.length === 0) {
+      do this.#cursor = (this.#cursor + 1) & (QUEUES - 1); while (
+        this.#queues[this.#cursor].length === 0
+      );
+      this.#hand = this.#queues[this.#cursor];
+    } else this.#hand = fast;
+    this.#left = this.#hand.length;
+    return this.#hand;
   }
 }

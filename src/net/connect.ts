@@ -13,7 +13,6 @@ import {
   type SocketAddress,
   SystemError,
 } from "../../ffi/mod.ts";
-import { FdEvent } from "../fd_event.ts";
 import type { EngineParts } from "../parts.ts";
 import { Timer } from "../timers.ts";
 import { CONNECT_QUEUE, FAST, TASK_WORK } from "../work_queue.ts";
@@ -28,7 +27,9 @@ import {
 import {
   addressText,
   adoptedSocket,
+  boundAddress,
   endpointAddress,
+  isInternet,
   streamSocket,
 } from "./socket.ts";
 
@@ -48,14 +49,10 @@ export function connect(
   checkInteger("bufferMax", bufferMax, 0, 0x7fffffff);
   const address = endpointAddress(options, 1);
   const encoded = encodeAddress(address);
-  const event = new FdEvent(
-    streamSocket(parts.calls, address),
-    Connection.events,
-    parts,
-  );
-  parts.registry.add(event);
-  const shared = { parts, handlers, bufferMax };
-  const connection = new Connection(shared, event, true);
+  const readsWhole = isInternet(address);
+  const shared = { parts, handlers, bufferMax, readsWhole };
+  const fd = streamSocket(parts.calls, address);
+  const connection = new Connection(shared, fd, true);
   attempt(parts, connection, address, encoded, 1);
   return connection;
 }
@@ -69,13 +66,11 @@ export function adopt(
 ): Connection {
   const { bufferMax = BUFFER_MAX } = options;
   checkInteger("bufferMax", bufferMax, 0, 0x7fffffff);
-  const event = new FdEvent(adoptedSocket(parts, fd), Connection.events, parts);
-  parts.registry.add(event);
-  const connection = new Connection(
-    { parts, handlers, bufferMax },
-    event,
-    false,
-  );
+  adoptedSocket(parts, fd);
+  const address = boundAddress(parts.calls, fd);
+  const readsWhole = address !== null && isInternet(address);
+  const shared = { parts, handlers, bufferMax, readsWhole };
+  const connection = new Connection(shared, fd, false);
   const open = () => {
     if (!connection.closed) handlers.open?.(connection);
     return 1;
@@ -96,10 +91,10 @@ function attempt(
   const result = parts.calls.connect(connection.fd, encoded);
   // An interrupted connect(2) goes on by itself.
   if (result === 0 || result === -EINPROGRESS || result === -EINTR) {
-    connection.awaitConnected();
+    connection.awaitConnected(addressText(address));
     return;
   }
-  if (result === -EAGAIN && isUnix(address) && count < ATTEMPTS_MAX) {
+  if (result === -EAGAIN && !isInternet(address) && count < ATTEMPTS_MAX) {
     const pauseMs = Math.min(RETRY_MIN_MS * 2 ** (count - 1), RETRY_MAX_MS);
     const again = () => attempt(parts, connection, address, encoded, count + 1);
     new Timer(parts, pauseMs, again, false, 0);
@@ -119,8 +114,4 @@ function attempt(
     TASK_WORK,
   );
   parts.touched();
-}
-
-function isUnix(address: SocketAddress): boolean {
-  return address.family !== "ipv4" && address.family !== "ipv6";
 }

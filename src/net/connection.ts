@@ -10,43 +10,39 @@ import {
   EAGAIN,
   EINTR,
   EPIPE,
-  SO_ERROR,
-  SO_LINGER,
-  SOL_SOCKET,
   SystemError,
 } from "../../ffi/mod.ts";
-import type { FdEvent } from "../fd_event.ts";
+import { FdEvent } from "../fd_event.ts";
 import type { OwnHandlers } from "../fd_handlers.ts";
 import { queueRead, queueWrite } from "../interest.ts";
+import { streamRules } from "../trigger.ts";
 import {
   CLOSE_QUEUE,
   CONNECT_QUEUE,
   TASK_WORK,
   WRITE_QUEUE,
 } from "../work_queue.ts";
+import { Closing } from "./closing.ts";
 import type { ConnectionParts } from "./options.ts";
 import { RECEIVE_BYTES } from "./receive_buffer.ts";
 import { DRAINED, Sender } from "./sender.ts";
-import { lingerZero } from "./socket.ts";
 import { StreamSocket } from "./stream_socket.ts";
 
 /** Bytes read for one event before other descriptors have their turn. */
 const READ_BUDGET_BYTES = 4 * RECEIVE_BYTES;
 
-/** A connection is being established. */
+// What a connection is: being established; established, or half closed; closed
+// by the peer or by an error; closed by the user.
 const CONNECTING = 0;
-/** A connection is established, or half closed. */
 const OPEN = 1;
-/** A connection was closed by the peer or by an error. */
 const LOST = 2;
-/** A connection was closed by the user. */
 const CLOSED = 3;
 
 /**
  * A stream connection, made by {@linkcode Engine.listen} or
  * {@linkcode Engine.connect}.
  */
-export class Connection extends StreamSocket implements Disposable {
+export class Connection extends StreamSocket {
   /** The user's own. */
   context: unknown = undefined;
 
@@ -56,6 +52,7 @@ export class Connection extends StreamSocket implements Disposable {
   /** The peer will send no more. */
   #readEnded = false;
   #paused = false;
+  #peer = "";
 
   /** @internal */
   static readonly events: OwnHandlers = {
@@ -65,18 +62,20 @@ export class Connection extends StreamSocket implements Disposable {
     engineClosed: (event) => (event.data as Connection).close(),
   };
 
-  /** @internal `event` is of a connected socket, or one that is to connect. */
-  constructor(shared: ConnectionParts, event: FdEvent, connecting: boolean) {
+  /** @internal `fd` is a connected socket, or one that is to connect. */
+  constructor(shared: ConnectionParts, fd: number, connecting: boolean) {
+    const rules = streamRules(shared.parts.rules);
+    const event = new FdEvent(fd, Connection.events, shared.parts, rules);
     super(event);
+    shared.parts.registry.add(event);
     this.#shared = shared;
     this.#sender = new Sender(event);
     this.#state = connecting ? CONNECTING : OPEN;
     event.data = this;
     // A socket that is not connecting yet would report HUP at once.
     if (connecting) return;
-    if (shared.parts.rules.repeats) {
-      event.enableRead();
-    } else {
+    if (rules.repeats) event.enableRead();
+    else {
       // Both directions at once: one epoll_ctl for the connection's life.
       event.enable();
       event.blockWrite();
@@ -106,11 +105,9 @@ export class Connection extends StreamSocket implements Disposable {
   }
 
   /**
-   * Ends the sending side after what has been written, and after `bytes` if
-   * given, which are buffered whole. The peer may go on sending; the connection
-   * closes when both sides have ended.
-   *
-   * @throws {SystemError} `EPIPE` after `end()`, `shutdown()` or `close()`.
+   * Ends the sending side after what has been written, and after `bytes`, which
+   * are buffered whole. The connection closes when the peer has ended, too.
+   * Throws `EPIPE` as `write()` does.
    */
   end(bytes?: Bytes): void {
     this.#checkWritable("shutdown");
@@ -119,15 +116,12 @@ export class Connection extends StreamSocket implements Disposable {
     if (this.#state === OPEN && this.bufferedBytes === 0) this.#endWriting();
   }
 
-  /** Ends the sending side after what has been written; `end()` without bytes. */
+  /** `end()` without bytes. */
   shutdown(): void {
     this.end();
   }
 
-  /**
-   * Stops calling `data` and `end`, without a system call. What arrives stays
-   * in the kernel, and TCP makes the peer wait.
-   */
+  /** Stops calling `data` and `end`, without a system call: the peer waits. */
   pause(): void {
     if (this.closed || this.#paused) return;
     this.#paused = true;
@@ -142,18 +136,17 @@ export class Connection extends StreamSocket implements Disposable {
   }
 
   /**
-   * Closes the connection at once. What is still buffered is dropped; use
-   * `end()` to have it sent. Closing again does nothing.
+   * Closes at once. What is still buffered is dropped; use `end()` to have it
+   * sent. Closing again does nothing.
    */
-  close(): void {
+  override close(): void {
     this.#destroy(CLOSED, null);
   }
 
   /** Closes with an RST (SO_LINGER of 0), so that no TIME_WAIT stays behind. */
   reset(): void {
     if (this.closed) return;
-    const calls = this.#shared.parts.calls;
-    calls.setsockopt(this.fd, SOL_SOCKET, SO_LINGER, lingerZero());
+    this.resetOnClose();
     this.close();
   }
 
@@ -161,15 +154,13 @@ export class Connection extends StreamSocket implements Disposable {
    * Takes the descriptor away, open and nonblocking: it belongs to the caller
    * from here on, who may give it to {@linkcode Engine.adopt} of an engine in
    * any worker of the process. No handler is called any more, `close` included.
-   *
-   * @throws {Error} If bytes are buffered, or the connection is not established.
+   * Throws if bytes are buffered, or the connection is not established.
    */
   detach(): number {
     if (this.#state !== OPEN || this.bufferedBytes > 0) {
+      const state = this.#state === OPEN ? "" : ", and is not open";
       throw new Error(
-        `Cannot detach descriptor ${this.event.fd}: it has ${this.bufferedBytes} bytes buffered and is ${
-          this.#state === OPEN ? "open" : "not open"
-        }`,
+        `Cannot detach descriptor ${this.event.fd}: it has ${this.bufferedBytes} bytes buffered${state}`,
       );
     }
     this.#state = CLOSED;
@@ -178,13 +169,9 @@ export class Connection extends StreamSocket implements Disposable {
     return this.event.fd;
   }
 
-  /** Closes the connection. */
-  [Symbol.dispose](): void {
-    this.close();
-  }
-
   /** @internal connect(2) was called: the rest is told by the write handler. */
-  awaitConnected(): void {
+  awaitConnected(peer: string): void {
+    this.#peer = peer;
     this.event.writeQueue = CONNECT_QUEUE;
     this.event.enable();
     this.event.blockRead();
@@ -197,44 +184,62 @@ export class Connection extends StreamSocket implements Disposable {
 
   #readable(): void {
     const { parts, handlers } = this.#shared;
+    const event = this.event;
     let left = READ_BUDGET_BYTES;
-    while (left > 0) {
-      if (this.closed || this.#paused || this.#readEnded) return;
-      const count = parts.calls.recv(this.event.fd, parts.receive.bytes, 0);
-      if (count > 0) {
-        left -= count;
-        // A stream that gave less than there was room for is drained; after an
-        // RDHUP the end of file is still to come.
-        const drained = count < RECEIVE_BYTES && !this.event.eof;
-        if (drained) this.event.readReady = false;
-        handlers.data?.(this, parts.receive.view(count));
-        if (drained) return;
-      } else if (count === 0) {
-        this.#endReading();
-      } else if (count === -EAGAIN) {
-        this.event.readReady = false;
-        return;
-      } else if (count !== -EINTR) {
-        this.#fail("recv", -count);
+    let drained = false;
+    try {
+      while (left > 0 && !drained && this.#reads()) {
+        const count = parts.calls.recv(event.fd, parts.receive.bytes, 0);
+        if (count > 0) {
+          left -= count;
+          drained = count < RECEIVE_BYTES && this.#isDrained();
+          if (drained) event.readReady = false;
+          handlers.data?.(this, parts.receive.view(count));
+        } else if (count === 0) {
+          this.#endReading();
+        } else if (count === -EAGAIN) {
+          event.readReady = false;
+          drained = true;
+        } else if (count !== -EINTR) {
+          this.#fail("recv", -count);
+        }
       }
+    } finally {
+      // In edge mode the kernel does not report again what the budget, or a
+      // handler that threw, has left.
+      if (!drained && this.#reads()) queueRead(event);
     }
-    // In edge mode the kernel will not report the rest again.
-    if (!this.closed && !this.#paused) queueRead(this.event);
+  }
+
+  #reads(): boolean {
+    return this.#state === OPEN && !this.#paused && !this.#readEnded;
+  }
+
+  /**
+   * Whether a read that filled less than the buffer has taken all. Not so after
+   * an RDHUP, as the end of file is still to come; nor where a read stops early:
+   * at TCP's urgent data, and at a unix socket's message with descriptors.
+   */
+  #isDrained(): boolean {
+    const event = this.event;
+    return !event.eof && !event.urgent && this.#shared.readsWhole;
   }
 
   #endReading(): void {
+    const { handlers } = this.#shared;
     this.#readEnded = true;
     this.event.blockRead();
-    if (this.#shared.handlers.end !== undefined) {
-      this.#shared.handlers.end(this);
-      if (this.#sender.ended) this.#destroy(LOST, null);
-    } else if (this.bufferedBytes === 0) this.#destroy(LOST, null);
-    else this.#sender.ending = true;
+    try {
+      handlers.end?.(this);
+    } finally {
+      const flushed = handlers.end === undefined && this.bufferedBytes === 0;
+      if (flushed || this.#sender.ended) this.#destroy(LOST, null);
+    }
   }
 
   #write(bytes: Bytes, bufferMax: number): number {
     this.#checkWritable("send");
-    if (this.#state === LOST) return 0;
+    if (this.#state === LOST || this.#closesSoon()) return 0;
     if (this.#state === CONNECTING) {
       return this.#sender.queue(bytes, 0, bufferMax, false);
     }
@@ -249,8 +254,14 @@ export class Connection extends StreamSocket implements Disposable {
     const left = this.#sender.flush();
     if (left < 0) return this.#fail("send", -left);
     if (left !== DRAINED) return;
-    if (this.#sender.ending) this.#endWriting();
+    if (this.#closesSoon()) this.#destroy(LOST, null);
+    else if (this.#sender.ending) this.#endWriting();
     else this.#shared.handlers.drain?.(this);
+  }
+
+  /** The peer has ended, the user does not care: only what is buffered is left. */
+  #closesSoon(): boolean {
+    return this.#readEnded && this.#shared.handlers.end === undefined;
   }
 
   #endWriting(): void {
@@ -261,32 +272,27 @@ export class Connection extends StreamSocket implements Disposable {
 
   #finishConnecting(): void {
     // Only ERR or HUP beside OUT means that connecting can have failed.
-    const errno = this.event.troubled ? this.#takeError() : 0;
+    const errno = this.event.troubled ? this.takeError() : 0;
     if (errno !== 0) return this.#fail("connect", errno);
     this.#state = OPEN;
     this.event.writeQueue = WRITE_QUEUE;
     if (this.#sender.flushing) queueWrite(this.event);
     else this.#sender.quiet();
     if (!this.#paused) this.event.enableRead();
-    this.#shared.handlers.open?.(this);
-    if (this.closed || this.#sender.flushing) return;
-    if (this.#sender.ending) this.#endWriting();
+    try {
+      this.#shared.handlers.open?.(this);
+    } finally {
+      const ends = this.#sender.ending && !this.#sender.flushing;
+      if (ends && !this.closed) this.#endWriting();
+    }
   }
 
   /** ERR or HUP without anything to read or write, or a failed change. */
   #hungUp(error: SystemError | null): void {
     if (error !== null) return this.#destroy(LOST, error);
-    const errno = this.#takeError();
+    const errno = this.takeError();
     if (errno === 0) return this.#destroy(LOST, null);
     this.#fail(this.#state === CONNECTING ? "connect" : "recv", errno);
-  }
-
-  #takeError(): number {
-    const value = new Int32Array(1);
-    const bytes = new Uint8Array(value.buffer);
-    const { calls } = this.#shared.parts;
-    calls.getsockopt(this.event.fd, SOL_SOCKET, SO_ERROR, bytes);
-    return value[0];
   }
 
   #checkWritable(syscall: string): void {
@@ -296,7 +302,8 @@ export class Connection extends StreamSocket implements Disposable {
   }
 
   #fail(syscall: string, errno: number): void {
-    const about = { fd: this.event.fd };
+    const fd = this.event.fd;
+    const about = syscall === "connect" ? { fd, address: this.#peer } : { fd };
     this.#destroy(LOST, new SystemError(syscall, errno, about));
   }
 
@@ -305,13 +312,9 @@ export class Connection extends StreamSocket implements Disposable {
     const { parts, handlers } = this.#shared;
     this.#state = state;
     this.event.close();
-    const last = () => {
-      handlers.close?.(this);
-      return 1;
-    };
-    parts.queues.push(CLOSE_QUEUE, { source: this, run: last }, TASK_WORK);
-    parts.touched();
     this.#shared.closed?.();
-    if (error !== null) handlers.error?.(this, error);
+    const closing = new Closing(this, handlers, error);
+    parts.queues.push(CLOSE_QUEUE, closing, TASK_WORK);
+    parts.touched();
   }
 }

@@ -38,6 +38,7 @@ import {
   adoptedSocket,
   boundAddress,
   endpointAddress,
+  isInternet,
   listeningSocket,
 } from "./socket.ts";
 
@@ -92,12 +93,6 @@ export class Listener implements Disposable {
     this.#acceptBatch = acceptBatch;
     this.#batchLeft = acceptBatch;
     this.#connectionsMax = connectionsMax;
-    this.#connectionParts = {
-      parts,
-      handlers,
-      bufferMax,
-      closed: () => this.#connectionClosed(),
-    };
     const fd = options.fd === undefined
       ? listeningSocket(
         parts.calls,
@@ -108,6 +103,13 @@ export class Listener implements Disposable {
       : adoptedSocket(parts, options.fd);
     this.#localAddress = boundAddress(parts.calls, fd) ??
       { family: "unix-unnamed" };
+    this.#connectionParts = {
+      parts,
+      handlers,
+      bufferMax,
+      readsWhole: isInternet(this.#localAddress),
+      closed: () => this.#connectionClosed(),
+    };
     const level = triggerRules("level");
     this.#event = new FdEvent(fd, Listener.#events, parts, level);
     this.#event.data = this;
@@ -184,10 +186,8 @@ export class Listener implements Disposable {
   }
 
   #open(fd: number): void {
-    const event = new FdEvent(fd, Connection.events, this.#parts);
-    this.#parts.registry.add(event);
     this.#connections++;
-    const connection = new Connection(this.#connectionParts, event, false);
+    const connection = new Connection(this.#connectionParts, fd, false);
     this.#handlers.open?.(connection);
   }
 

@@ -93,6 +93,8 @@ export interface ConnectionParts {
   readonly handlers: ConnectionHandlers;
   /** Bytes buffered for a slow reader. */
   readonly bufferMax: number;
+  /** Whether one read takes all there is, buffer permitting: TCP. */
+  readonly readsWhole: boolean;
   /** Told when a connection has closed. */
   closed?(): void;
 }

@@ -71,6 +71,11 @@ export function endpointAddress(
   return { family, host: hostname, port };
 }
 
+/** Whether an address is of IPv4 or IPv6. */
+export function isInternet(address: SocketAddress): boolean {
+  return address.family === "ipv4" || address.family === "ipv6";
+}
+
 /** An address as an error message shows it. */
 export function addressText(address: SocketAddress): string {
   switch (address.family) {
@@ -117,9 +122,10 @@ export function listeningSocket(
 ): number {
   const encoded = encodeAddress(address);
   const fd = streamSocket(calls, address);
-  const inet = address.family === "ipv4" || address.family === "ipv6";
   let syscall = "setsockopt";
-  let result = inet ? calls.setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, ON) : 0;
+  let result = isInternet(address)
+    ? calls.setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, ON)
+    : 0;
   if (result >= 0 && reusePort) {
     result = calls.setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, ON);
   }

@@ -7,17 +7,19 @@
 import {
   type Bytes,
   IPPROTO_TCP,
+  SO_ERROR,
   SO_KEEPALIVE,
+  SO_LINGER,
   type SocketAddress,
   SOL_SOCKET,
   SystemError,
   TCP_NODELAY,
 } from "../../ffi/mod.ts";
 import type { FdEvent } from "../fd_event.ts";
-import { boundAddress, flag, peerAddress } from "./socket.ts";
+import { boundAddress, flag, lingerZero, peerAddress } from "./socket.ts";
 
 /** A connected stream socket; {@linkcode Connection} reads and writes it. */
-export abstract class StreamSocket {
+export abstract class StreamSocket implements Disposable {
   /** @internal */
   protected readonly event: FdEvent;
   #localAddress: SocketAddress | null = null;
@@ -69,6 +71,29 @@ export abstract class StreamSocket {
    */
   setKeepAlive(enabled = true): void {
     this.#set("SO_KEEPALIVE", SOL_SOCKET, SO_KEEPALIVE, flag(enabled));
+  }
+
+  /** Closes the socket at once. Closing again does nothing. */
+  abstract close(): void;
+
+  /** Closes the socket. */
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  /** @internal Has close(2) send an RST. */
+  protected resetOnClose(): void {
+    const { calls } = this.event.parts;
+    calls.setsockopt(this.event.fd, SOL_SOCKET, SO_LINGER, lingerZero());
+  }
+
+  /** @internal The socket's pending error, cleared by this; 0 for none. */
+  protected takeError(): number {
+    const value = new Int32Array(1);
+    const bytes = new Uint8Array(value.buffer);
+    const { calls } = this.event.parts;
+    calls.getsockopt(this.event.fd, SOL_SOCKET, SO_ERROR, bytes);
+    return value[0];
   }
 
   #set(option: string, level: number, name: number, value: Bytes): void {
