@@ -1,0 +1,216 @@
+/**
+ * Signals as events of an engine: one signalfd for all that it watches.
+ *
+ * @module
+ */
+
+import {
+  EAGAIN,
+  SFD_CLOEXEC,
+  SFD_NONBLOCK,
+  signalfd_siginfo,
+  sigset,
+  SystemError,
+} from "../ffi/mod.ts";
+import { FdEvent } from "./fd_event.ts";
+import type { OwnHandlers } from "./fd_handlers.ts";
+import type { EngineParts } from "./parts.ts";
+import { readSignalInfo, type SignalInfo } from "./signal_info.ts";
+import {
+  hold,
+  release,
+  releaseUnblocks,
+  type ThreadName,
+  threadsNotBlocking,
+} from "./signal_mask.ts";
+import { blockableNumber, type SignalName } from "./signal_names.ts";
+import { triggerRules } from "./trigger.ts";
+import { FAST, type Task, TASK_WORK } from "./work_queue.ts";
+
+/** Records taken by one read. */
+const RECORDS_MAX = 16;
+
+/**
+ * A handler that is called for each signal of a name, made by
+ * {@linkcode Engine.signal}.
+ */
+export class SignalWatch implements Disposable {
+  /** The signal. */
+  readonly name: SignalName;
+  /** @internal */
+  readonly number: number;
+  /** @internal */
+  readonly handler: (info: SignalInfo) => void;
+  #signals: Signals | null;
+
+  /** @internal */
+  constructor(
+    signals: Signals,
+    name: SignalName,
+    number: number,
+    handler: (info: SignalInfo) => void,
+  ) {
+    this.name = name;
+    this.number = number;
+    this.handler = handler;
+    this.#signals = signals;
+  }
+
+  /** Whether the watch is closed: its handler is not called any more. */
+  get closed(): boolean {
+    return this.#signals === null;
+  }
+
+  /**
+   * Ends the watch; other watches of the signal go on. With the last one the
+   * thread's signal mask is what it was before the first. Closing again does
+   * nothing.
+   */
+  close(): void {
+    const signals = this.#signals;
+    this.#signals = null;
+    signals?.drop(this);
+  }
+
+  /** Ends the watch. */
+  [Symbol.dispose](): void {
+    this.close();
+  }
+}
+
+/** A signal on its way to one watch. */
+class Delivery implements Task {
+  readonly source: SignalWatch;
+  readonly #info: SignalInfo;
+
+  constructor(watch: SignalWatch, info: SignalInfo) {
+    this.source = watch;
+    this.#info = info;
+  }
+
+  run(): number {
+    if (this.source.closed) return 0;
+    this.source.handler(this.#info);
+    return 1;
+  }
+}
+
+/** The watches of one engine. */
+export class Signals {
+  readonly #parts: EngineParts;
+  readonly #watches = new Map<number, SignalWatch[]>();
+  readonly #records = new Uint8Array(RECORDS_MAX * signalfd_siginfo.size);
+  readonly #view = new DataView(this.#records.buffer);
+  #event: FdEvent | null = null;
+
+  constructor(parts: EngineParts) {
+    this.#parts = parts;
+  }
+
+  /** Calls `handler` for each signal of that name from here on. */
+  watch(
+    name: SignalName,
+    handler: (info: SignalInfo) => void,
+  ): SignalWatch {
+    const number = blockableNumber(name);
+    const watch = new SignalWatch(this, name, number, handler);
+    const others = this.#watches.get(number);
+    if (others === undefined) this.#admit(watch);
+    else others.push(watch);
+    return watch;
+  }
+
+  /** Takes a closed watch out. */
+  drop(watch: SignalWatch): void {
+    const { number } = watch;
+    const watches = this.#watches.get(number) ?? [];
+    watches.splice(watches.indexOf(watch), 1);
+    if (watches.length > 0) return;
+    this.#watches.delete(number);
+    if (releaseUnblocks(number)) this.#discard(number);
+    if (this.#watches.size > 0) this.#receive([...this.#watches.keys()]);
+    else this.#closeEvent();
+    release(this.#parts.calls, number);
+  }
+
+  /** Closes all watches. */
+  close(): void {
+    for (const watch of [...this.#watches.values()].flat()) watch.close();
+  }
+
+  /** The first watch of its signal. */
+  #admit(watch: SignalWatch): void {
+    const { calls } = this.#parts;
+    const { name, number } = watch;
+    hold(calls, number);
+    try {
+      const open = threadsNotBlocking(calls, [number]);
+      if (open.length > 0) throw new Error(refusal(name, open));
+      this.#receive([...this.#watches.keys(), number]);
+    } catch (error) {
+      release(calls, number);
+      throw error;
+    }
+    this.#watches.set(number, [watch]);
+  }
+
+  /** Has the signalfd receive these signals and no others. */
+  #receive(numbers: readonly number[]): void {
+    const { calls, registry } = this.#parts;
+    const fd = calls.signalfd(
+      this.#event?.fd ?? -1,
+      sigset(numbers),
+      SFD_CLOEXEC | SFD_NONBLOCK,
+    );
+    if (fd < 0) throw new SystemError("signalfd", fd);
+    if (this.#event !== null) return;
+    const handlers: OwnHandlers = {
+      read: () => this.#read(fd),
+      engineClosed: () => this.close(),
+    };
+    // Level-triggered: what one read leaves is reported again.
+    const level = triggerRules("level");
+    this.#event = new FdEvent(fd, handlers, this.#parts, level);
+    this.#event.readQueue = FAST;
+    registry.add(this.#event);
+    this.#event.enableRead();
+  }
+
+  /** Queues what has arrived, so that a handler that throws stops no other. */
+  #read(fd: number): void {
+    const { calls, queues } = this.#parts;
+    const bytes = calls.read(fd, this.#records);
+    if (bytes === -EAGAIN) return;
+    if (bytes < 0) throw new SystemError("read", bytes, { fd });
+    for (let at = 0; at < bytes; at += signalfd_siginfo.size) {
+      const info = readSignalInfo(this.#view, at);
+      for (const watch of this.#watches.get(info.number) ?? []) {
+        queues.push(FAST, new Delivery(watch, info), TASK_WORK);
+      }
+    }
+  }
+
+  /** Drops what waits to be received: unblocked, it would end the process. */
+  #discard(number: number): void {
+    const { calls } = this.#parts;
+    this.#receive([number]);
+    const fd = this.#event?.fd ?? -1;
+    while (calls.read(fd, this.#records) > 0);
+  }
+
+  #closeEvent(): void {
+    this.#event?.close();
+    this.#event = null;
+  }
+}
+
+function refusal(name: SignalName, open: readonly ThreadName[]): string {
+  const threads = open.map((thread) => `${thread.tid} ${thread.name}`);
+  return `Cannot watch ${name}: it would end the process, as ` +
+    `${open.length} of its threads do not block it (${threads.join(", ")}). ` +
+    `Call withSignalsBlocked(["${name}"]) first of all, or start the program ` +
+    `with \`env --block-signal=${
+      name.slice("SIG".length)
+    } …\`; where neither ` +
+    `can be done, use a SignalBridge`;
+}
