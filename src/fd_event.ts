@@ -253,6 +253,7 @@ export class FdEvent implements Disposable {
     this.readBits = ACTIVE;
     this.writeBits = INACTIVE;
     this.due &= ~WRITE_WORK;
+    this.forced &= ~WRITE_WORK;
     wish(this);
     if (this.readReady) queueRead(this);
   }

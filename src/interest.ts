@@ -43,7 +43,7 @@ export function oneshot(event: FdEvent, read: number, write: number): void {
   event.writeBits = write;
   // The kernel will report what is ready: a queued handler would run twice.
   event.due &= ~(READ_WORK | WRITE_WORK);
-  event.forced |= read === INACTIVE ? WRITE_WORK : READ_WORK;
+  event.forced = read === INACTIVE ? WRITE_WORK : READ_WORK;
   wish(event);
 }
 

@@ -5,39 +5,45 @@
  */
 
 import type { SystemError } from "../../ffi/mod.ts";
-import type { Task } from "../work_queue.ts";
+import { CLOSE_QUEUE, type Task, TASK_WORK } from "../work_queue.ts";
 import type { Connection } from "./connection.ts";
-import type { ConnectionHandlers } from "./options.ts";
+import type { ConnectionParts } from "./options.ts";
 
 /** Waits in the close queue, so that no handler runs inside a verb. */
 export class Closing implements Task {
   readonly source: Connection;
-  readonly #handlers: ConnectionHandlers;
-  readonly #error: SystemError | null;
+  readonly #shared: ConnectionParts;
+  #error: SystemError | null;
 
   constructor(
     connection: Connection,
-    handlers: ConnectionHandlers,
+    shared: ConnectionParts,
     error: SystemError | null,
   ) {
     this.source = connection;
-    this.#handlers = handlers;
+    this.#shared = shared;
     this.#error = error;
+    this.#queue();
   }
 
   run(): number {
-    let ran = 0;
-    try {
-      if (this.#error !== null && this.#handlers.error !== undefined) {
-        ran++;
-        this.#handlers.error(this.source, this.#error);
-      }
-    } finally {
-      if (this.#handlers.close !== undefined) {
-        ran++;
-        this.#handlers.close(this.source);
-      }
+    const { handlers } = this.#shared;
+    const error = this.#error;
+    if (error === null) {
+      if (handlers.close === undefined) return 0;
+      handlers.close(this.source);
+      return 1;
     }
-    return ran;
+    this.#error = null;
+    // Before the handler, which may throw.
+    this.#queue();
+    if (handlers.error === undefined) return 0;
+    handlers.error(this.source, error);
+    return 1;
+  }
+
+  #queue(): void {
+    this.#shared.parts.queues.push(CLOSE_QUEUE, this, TASK_WORK);
+    this.#shared.parts.touched();
   }
 }

@@ -16,12 +16,7 @@ import { FdEvent } from "../fd_event.ts";
 import type { OwnHandlers } from "../fd_handlers.ts";
 import { queueRead, queueWrite } from "../interest.ts";
 import { streamRules } from "../trigger.ts";
-import {
-  CLOSE_QUEUE,
-  CONNECT_QUEUE,
-  TASK_WORK,
-  WRITE_QUEUE,
-} from "../work_queue.ts";
+import { CONNECT_QUEUE, WRITE_QUEUE } from "../work_queue.ts";
 import { Closing } from "./closing.ts";
 import type { ConnectionParts } from "./options.ts";
 import { RECEIVE_BYTES } from "./receive_buffer.ts";
@@ -309,12 +304,9 @@ export class Connection extends StreamSocket {
 
   #destroy(state: number, error: SystemError | null): void {
     if (this.closed) return;
-    const { parts, handlers } = this.#shared;
     this.#state = state;
     this.event.close();
     this.#shared.closed?.();
-    const closing = new Closing(this, handlers, error);
-    parts.queues.push(CLOSE_QUEUE, closing, TASK_WORK);
-    parts.touched();
+    new Closing(this, this.#shared, error);
   }
 }
