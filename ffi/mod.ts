@@ -54,7 +54,7 @@ import {
   socket,
 } from "./sockets.ts";
 import type { SystemCalls } from "./system_calls.ts";
-import { now, timerfd_create, timerfd_settime } from "./time.ts";
+import { clock_gettime, now, timerfd_create, timerfd_settime } from "./time.ts";
 import { writev } from "./vectors.ts";
 
 export * from "./children.ts";
@@ -71,6 +71,7 @@ export * from "./layout.ts";
 export * from "./layout_process.ts";
 export * from "./poll.ts";
 export * from "./processes.ts";
+export * from "./signal_listener_runtime_deno.ts";
 export * from "./signals.ts";
 export * from "./sockaddr.ts";
 export * from "./sockets.ts";
@@ -122,4 +123,5 @@ export const systemCalls: SystemCalls = {
   pidfd_open,
   waitid,
   getdents64,
+  clock_gettime,
 };

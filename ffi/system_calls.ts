@@ -114,4 +114,6 @@ export interface SystemCalls {
   waitid(idtype: number, id: number, info: Bytes, options: number): number;
   /** getdents64(2): fills `buffer` with entries of a directory: the count of bytes, 0 at the end. */
   getdents64(fd: number, buffer: Bytes): number;
+  /** clock_gettime(2): fills a `struct timespec`. */
+  clock_gettime(clock: number, time: Int32Array): number;
 }
