@@ -79,7 +79,7 @@ export function epoll_pwait(
 const timeout = new Int32Array(4);
 
 /** Bytes of the kernel's own signal set. */
-const KERNEL_SIGSET_SIZE = 8;
+const KERNEL_SIGSET_SIZE = 8n;
 
 /**
  * epoll_pwait2(2), Linux 5.11: a wait to the nanosecond. `timeoutMs` is
@@ -94,7 +94,9 @@ export function epoll_pwait2(
   mask: Bytes | null = null,
 ): number {
   requireRoom(events, int32(eventsMax) * epoll_event.size, "the events");
-  if (mask !== null) requireRoom(mask, KERNEL_SIGSET_SIZE, "a signal mask");
+  if (mask !== null) {
+    requireRoom(mask, Number(KERNEL_SIGSET_SIZE), "a signal mask");
+  }
   setTimespec(timeout, 0, timeoutMs);
   const count = epollWaits.c.epoll_pwait2(
     SYS_epoll_pwait2,

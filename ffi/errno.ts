@@ -104,9 +104,9 @@ export class SystemError extends Error {
   /** The call that failed, such as "epoll_ctl". */
   readonly syscall: string;
   /** The descriptor concerned, where there is one. */
-  readonly fd?: number;
+  declare readonly fd?: number;
   /** The address concerned, where there is one. */
-  readonly address?: string;
+  declare readonly address?: string;
 
   /** The failure of `syscall` with `errno`, which may have either sign. */
   constructor(syscall: string, errno: number, about: SystemErrorAbout = {}) {

@@ -64,7 +64,8 @@ export const epollWaits = new Group(
         "i32", // int maxevents
         "buffer", // const struct timespec *timeout
         "buffer", // const sigset_t *sigmask
-        "u32", // size_t sigsetsize
+        // On the stack, where the upper half of a u32 would be left to chance.
+        "u64", // size_t sigsetsize
       ],
       result: "i32",
     },

@@ -22,7 +22,7 @@ export function addressOf(memory: Bytes): bigint {
 function fillIovec(chunks: readonly Bytes[], count: number): void {
   if (uint32(count) > chunks.length || count > PIECES_MAX) {
     throw new RangeError(
-      `Cannot move ${count} chunks: there are ${chunks.length}, and one call takes ${PIECES_MAX}`,
+      `Cannot move ${count} chunks: one call takes ${PIECES_MAX}, and there are ${chunks.length}`,
     );
   }
   for (let index = 0; index < count; index++) {
