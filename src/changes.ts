@@ -32,6 +32,7 @@ export class Changes {
   readonly #pendingMax: number;
   readonly #entry = new EpollEvents(1);
   #callsMade = 0;
+  #failed = false;
 
   constructor(
     calls: SystemCalls,
@@ -75,6 +76,13 @@ export class Changes {
     }
     pending.length = 0;
     return this.#callsMade - before;
+  }
+
+  /** Whether a change has failed since the last call. */
+  takeFailure(): boolean {
+    const failed = this.#failed;
+    this.#failed = false;
+    return failed;
   }
 
   /** Takes an event out of the kernel at once, whatever is pending for it. */
@@ -128,6 +136,7 @@ export class Changes {
   }
 
   #fail(event: FdEvent, errno: number): void {
+    this.#failed = true;
     changeFailed(event, new SystemError("epoll_ctl", errno, { fd: event.fd }));
   }
 

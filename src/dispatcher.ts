@@ -24,6 +24,8 @@ export type ErrorHandler = (error: unknown, source: object) => void;
 
 /** Drains the work queues. */
 export class Dispatcher {
+  /** Whether what is queued is to stay queued. */
+  halted = false;
   readonly #queues: WorkQueues;
   readonly #metrics: MutableMetrics;
   readonly #onError: ErrorHandler | undefined;
@@ -41,7 +43,7 @@ export class Dispatcher {
   /** Runs `handlersMax` handlers at the most. Returns how many it ran. */
   run(handlersMax: number): number {
     let ran = 0;
-    while (ran < handlersMax) {
+    while (ran < handlersMax && !this.halted) {
       const queue = this.#queues.next();
       if (queue === null) break;
       const kind = queue.kind;
@@ -70,6 +72,7 @@ export class Dispatcher {
       const kind = queue.kind;
       const work = queue.shift();
       this.#queues.taken();
+      if (kind === TIMER_WORK) (work as Timer).cancel();
       if (kind !== TASK_WORK) continue;
       try {
         (work as Task).run();

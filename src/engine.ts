@@ -211,8 +211,8 @@ export class Engine implements Disposable {
   }
 
   /**
-   * Ends `run()` or `start()` once the handlers in hand have run; others stay
-   * queued. Without one under way, the next one ends at once.
+   * Ends `run()` or `start()` after the handler that is running; what is queued
+   * stays queued. Without one under way, the next one ends at once.
    */
   stop(): void {
     this.#loop.stop();

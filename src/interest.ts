@@ -75,6 +75,27 @@ export function queueWrite(event: FdEvent): void {
   event.parts.touched();
 }
 
+/**
+ * Puts the read handler off until the kernel has been asked for what is new, as
+ * if it reported this descriptor again then.
+ */
+export function readAgain(event: FdEvent): void {
+  event.due |= READ_WORK;
+  putOff(event, READ_WORK);
+}
+
+/** Puts the write handler off likewise. */
+export function writeAgain(event: FdEvent): void {
+  event.due |= WRITE_WORK;
+  putOff(event, WRITE_WORK);
+}
+
+function putOff(event: FdEvent, kind: number): void {
+  if ((event.queued & kind) !== 0) return;
+  event.parts.again.push(event);
+  event.parts.touched();
+}
+
 /** Queues the error handler with what it will be told. */
 export function queueError(event: FdEvent, failure: SystemError | null): void {
   event.failure = failure;

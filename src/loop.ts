@@ -10,6 +10,8 @@ import type { SystemCalls } from "../ffi/mod.ts";
 import { Beside } from "./beside.ts";
 import { Changes } from "./changes.ts";
 import { Dispatcher, type ErrorHandler } from "./dispatcher.ts";
+import type { FdEvent } from "./fd_event.ts";
+import { queueRead, queueWrite } from "./interest.ts";
 import { createMetrics, type MutableMetrics } from "./metrics.ts";
 import { ReceiveBuffer } from "./net/receive_buffer.ts";
 import type { EngineParts, WorkSource } from "./parts.ts";
@@ -17,7 +19,14 @@ import { Registry } from "./registry.ts";
 import { Timers } from "./timers.ts";
 import type { TriggerRules } from "./trigger.ts";
 import { Waiter } from "./waiter.ts";
-import { FAST, TASK_WORK, TIMER_WORK, WorkQueues } from "./work_queue.ts";
+import {
+  FAST,
+  READ_WORK,
+  TASK_WORK,
+  TIMER_WORK,
+  WorkQueues,
+  WRITE_WORK,
+} from "./work_queue.ts";
 
 /** The limits of a loop, all checked. */
 export interface LoopLimits {
@@ -37,6 +46,7 @@ export class Loop implements EngineParts {
   readonly timers: Timers = new Timers();
   readonly receive: ReceiveBuffer = new ReceiveBuffer();
   readonly sources: WorkSource[] = [];
+  readonly again: FdEvent[] = [];
   readonly changes: Changes;
   stopping = false;
   closed = false;
@@ -74,9 +84,10 @@ export class Loop implements EngineParts {
   /** Commits, waits and queues. Returns the kernel events. */
   poll(timeoutMs: number): number {
     this.changes.commit();
-    let waitMs = this.queues.length === 0 && !this.stopping ? timeoutMs : 0;
+    let waitMs = this.#busy() ? 0 : timeoutMs;
     if (waitMs !== 0 && this.#sleep()) waitMs = 0;
     const events = this.#waiter.wait(waitMs);
+    if (this.again.length !== 0) this.#queueAgain();
     for (const source of this.sources) {
       if (source.wake()) this.queues.push(FAST, source, TASK_WORK);
     }
@@ -114,13 +125,11 @@ export class Loop implements EngineParts {
     try {
       while (!this.stopping && !this.closed) {
         this.dispatch();
-        if (this.stopping || this.closed) break;
-        this.poll(-1);
+        if (!this.stopping && !this.closed) this.poll(-1);
       }
       this.stopping = false;
     } finally {
-      this.#running = false;
-      this.leave();
+      this.#leaveRun();
     }
   }
 
@@ -134,14 +143,14 @@ export class Loop implements EngineParts {
     } finally {
       this.#beside?.close();
       this.#beside = null;
-      this.#running = false;
+      this.#leaveRun();
       if (this.closed) this.calls.close(this.epfd);
-      else this.leave();
     }
   }
 
   stop(): void {
     this.stopping = true;
+    if (this.#running) this.#dispatcher.halted = true;
     this.#beside?.end();
   }
 
@@ -167,6 +176,20 @@ export class Loop implements EngineParts {
     }
   }
 
+  #busy(): boolean {
+    const failed = this.changes.takeFailure();
+    return failed || this.stopping || this.queues.length !== 0 ||
+      this.again.length !== 0;
+  }
+
+  #queueAgain(): void {
+    for (const event of this.again) {
+      if ((event.due & READ_WORK) !== 0) queueRead(event);
+      if ((event.due & WRITE_WORK) !== 0) queueWrite(event);
+    }
+    this.again.length = 0;
+  }
+
   /** True if a source has work, so that the wait must not be entered. */
   #sleep(): boolean {
     let work = false;
@@ -178,8 +201,8 @@ export class Loop implements EngineParts {
 
   /** Whether the loop may be waited for: nothing to do, and all sources asleep. */
   idle(): boolean {
-    return this.queues.length === 0 && this.changes.length === 0 &&
-      !this.#sleep();
+    return this.queues.length === 0 && this.again.length === 0 &&
+      this.changes.length === 0 && !this.#sleep();
   }
 
   #enter(verb: string): void {
@@ -187,6 +210,13 @@ export class Loop implements EngineParts {
       throw new Error(`Cannot ${verb} the engine: it is running already`);
     }
     this.#running = true;
+    this.#dispatcher.halted = false;
+  }
+
+  #leaveRun(): void {
+    this.#running = false;
+    this.#dispatcher.halted = false;
+    this.leave();
   }
 
   #expireTimers(): void {

@@ -7,6 +7,7 @@
 
 import type { SystemCalls } from "../ffi/mod.ts";
 import type { Changes } from "./changes.ts";
+import type { FdEvent } from "./fd_event.ts";
 import type { MutableMetrics } from "./metrics.ts";
 import type { ReceiveBuffer } from "./net/receive_buffer.ts";
 import type { Registry } from "./registry.ts";
@@ -25,6 +26,8 @@ export interface EngineParts {
   readonly timers: Timers;
   readonly receive: ReceiveBuffer;
   readonly sources: WorkSource[];
+  /** Descriptors whose handlers are due once the kernel has been asked. */
+  readonly again: FdEvent[];
   /** Something was set or queued that the next turn must see to. */
   touched(): void;
   /** Ends `run()` or `start()`. */

@@ -14,7 +14,7 @@ import {
 } from "../../ffi/mod.ts";
 import { FdEvent } from "../fd_event.ts";
 import type { OwnHandlers } from "../fd_handlers.ts";
-import { queueRead, queueWrite } from "../interest.ts";
+import { queueWrite, readAgain } from "../interest.ts";
 import { streamRules } from "../trigger.ts";
 import { CONNECT_QUEUE, WRITE_QUEUE } from "../work_queue.ts";
 import { Closing } from "./closing.ts";
@@ -202,7 +202,7 @@ export class Connection extends StreamSocket {
     } finally {
       // In edge mode the kernel does not report again what the budget, or a
       // handler that threw, has left.
-      if (!drained && this.#reads()) queueRead(event);
+      if (!drained && this.#reads()) readAgain(event);
     }
   }
 
@@ -306,7 +306,7 @@ export class Connection extends StreamSocket {
     if (this.closed) return;
     this.#state = state;
     this.event.close();
-    this.#shared.closed?.();
+    this.#sender.clear();
     new Closing(this, this.#shared, error);
   }
 }

@@ -13,7 +13,8 @@ import {
   SHUT_WR,
 } from "../../ffi/mod.ts";
 import type { FdEvent } from "../fd_event.ts";
-import { queueWrite } from "../interest.ts";
+import { writeAgain } from "../interest.ts";
+import { SendBuffer } from "./send_buffer.ts";
 
 /** Bytes sent for one event before other descriptors have their turn. */
 const BUDGET_BYTES = 1024 * 1024;
@@ -35,7 +36,7 @@ export class Sender {
   length = 0;
 
   readonly #event: FdEvent;
-  #chunks: Bytes[] | null = null;
+  #buffer: SendBuffer | null = null;
   /** The write handler is wanted: something could not be sent at once. */
   #flushing = false;
 
@@ -72,8 +73,8 @@ export class Sender {
     this.#flushing = true;
     const count = Math.min(bytes.length - offset, bufferMax - this.length);
     if (count <= 0) return 0;
-    this.#chunks ??= [];
-    this.#chunks.push(bytes.slice(offset, offset + count));
+    this.#buffer ??= new SendBuffer();
+    this.#buffer.push(bytes, offset, count);
     this.length += count;
     return count;
   }
@@ -84,21 +85,20 @@ export class Sender {
     while (this.length > 0) {
       if (left <= 0) {
         // The kernel would not report the room that is still there.
-        queueWrite(this.#event);
+        writeAgain(this.#event);
         return MORE;
       }
-      const chunks = this.#chunks as Bytes[];
-      const sent = this.#send(chunks[0]);
+      const buffer = this.#buffer as SendBuffer;
+      const first = buffer.first();
+      const sent = this.#send(first);
       if (sent < 0) return sent;
       left -= sent;
       this.length -= sent;
-      if (sent < chunks[0].length) {
-        chunks[0] = chunks[0].subarray(sent);
-        return MORE;
-      }
-      chunks.shift();
+      buffer.drop(sent);
+      if (sent < first.length) return MORE;
     }
     if (!this.#flushing) return IDLE;
+    this.#buffer = null;
     this.quiet();
     return DRAINED;
   }
@@ -108,6 +108,12 @@ export class Sender {
     this.#flushing = false;
     if (this.#event.rules.repeats) this.#event.disableWrite();
     else this.#event.blockWrite();
+  }
+
+  /** Drops what is queued. */
+  clear(): void {
+    this.length = 0;
+    this.#buffer = null;
   }
 
   /** Shuts the sending side down. Returns 0 or the negative errno. */
