@@ -21,8 +21,15 @@
  */
 
 export { Engine } from "./src/engine.ts";
+export {
+  EngineWorker,
+  type EngineWorkerOptions,
+  runEngineWorker,
+} from "./src/engine_worker.ts";
 export { FdEvent } from "./src/fd_event.ts";
 export type { FdHandlers } from "./src/fd_handlers.ts";
+export { Inbox, type InboxOptions } from "./src/inbox.ts";
+export type { InboxAddress } from "./src/mailbox.ts";
 export type { EngineMetrics } from "./src/metrics.ts";
 export { Connection } from "./src/net/connection.ts";
 export { Listener } from "./src/net/listener.ts";
@@ -34,8 +41,33 @@ export type {
 } from "./src/net/options.ts";
 export { StreamSocket } from "./src/net/stream_socket.ts";
 export type { EngineOptions, TimerOptions } from "./src/options.ts";
+export { Outbox, type PostOptions, type PostResult } from "./src/outbox.ts";
+export { type ProcessExit, ProcessWatch } from "./src/process_watch.ts";
+export { SignalBridge } from "./src/signal_bridge.ts";
+export type { SignalInfo } from "./src/signal_info.ts";
+export type {
+  RealTimeSignalName,
+  SignalName,
+  StandardSignalName,
+} from "./src/signal_names.ts";
+export { SignalWatch } from "./src/signals.ts";
+export { withSignalsBlocked } from "./src/signals_blocked.ts";
 export type { EventState } from "./src/states.ts";
+export {
+  TimerFd,
+  type TimerFdClock,
+  type TimerFdOptions,
+  type TimerFdSetting,
+} from "./src/timerfd.ts";
 export { Timer } from "./src/timers.ts";
 export type { Trigger } from "./src/trigger.ts";
 export { SystemError } from "./ffi/mod.ts";
-export type { Bytes, SocketAddress } from "./ffi/mod.ts";
+export type {
+  Bytes,
+  Ipv4Address,
+  Ipv6Address,
+  SocketAddress,
+  UnixAbstractAddress,
+  UnixAddress,
+  UnixUnnamedAddress,
+} from "./ffi/mod.ts";

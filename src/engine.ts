@@ -22,11 +22,14 @@ import type {
   ListenOptions,
 } from "./net/options.ts";
 import {
-  checkMax,
+  engineLimits,
   type EngineOptions,
-  MAX_MAX,
   type TimerOptions,
 } from "./options.ts";
+import type { EngineParts } from "./parts.ts";
+import type { SignalInfo } from "./signal_info.ts";
+import type { SignalName } from "./signal_names.ts";
+import { Signals, type SignalWatch } from "./signals.ts";
 import { Timer } from "./timers.ts";
 import { triggerRules } from "./trigger.ts";
 import { checkTimeout } from "./waiter.ts";
@@ -34,22 +37,15 @@ import { checkTimeout } from "./waiter.ts";
 /**
  * An epoll instance and the loop on top of it.
  *
- * @example Read from a descriptor
+ * @example
  * ```ts
  * import { Engine } from "@edgewise/epoll";
- * import { EFD_NONBLOCK, eventfd } from "@edgewise/epoll/ffi";
+ * import { eventfd } from "@edgewise/epoll/ffi";
  *
  * using engine = new Engine();
- * const counter = engine.register(eventfd(3, EFD_NONBLOCK), {
- *   read(event) {
- *     const value = new BigUint64Array(1);
- *     event.read(new Uint8Array(value.buffer));
- *     console.log(value[0]); // 3n
- *     event.close();
- *   },
- * });
- * counter.enableRead();
- * engine.turn();
+ * const event = engine.register(eventfd(3), { read: (event) => event.close() });
+ * event.enableRead();
+ * engine.turn(); // calls the handler
  * ```
  */
 export class Engine implements Disposable {
@@ -57,6 +53,7 @@ export class Engine implements Disposable {
   readonly fd: number;
 
   readonly #loop: Loop;
+  #signals: Signals | null = null;
 
   /**
    * Creates an epoll descriptor, close-on-exec.
@@ -69,20 +66,16 @@ export class Engine implements Disposable {
   /** @internal With another table of system calls than the kernel's, for tests. */
   constructor(options: EngineOptions, calls: SystemCalls);
   constructor(options: EngineOptions = {}, calls: SystemCalls = systemCalls) {
-    const {
-      trigger = "edge",
-      eventsMax = 512,
-      changesMax = Math.min(4 * eventsMax, MAX_MAX),
-      dispatchMax = 1024,
-      onError,
-    } = options;
-    const rules = triggerRules(trigger);
-    checkMax("eventsMax", eventsMax);
-    checkMax("changesMax", changesMax);
-    checkMax("dispatchMax", dispatchMax);
-    const limits = { eventsMax, changesMax, dispatchMax };
-    this.#loop = new Loop(calls, rules, limits, onError);
+    const rules = triggerRules(options.trigger ?? "edge");
+    const limits = engineLimits(options);
+    this.#loop = new Loop(calls, rules, limits, options.onError);
     this.fd = this.#loop.epfd;
+  }
+
+  /** @internal For the package's own event sources. */
+  get parts(): EngineParts {
+    this.#check("register");
+    return this.#loop;
   }
 
   /** What the engine has counted so far; a live view. */
@@ -167,9 +160,8 @@ export class Engine implements Disposable {
    * One round of the loop: runs queued work, then polls, then runs what that
    * queued.
    *
-   * @param timeoutMs As for {@linkcode Engine.poll}.
+   * @param timeoutMs As for {@linkcode Engine.poll}, errors included.
    * @returns The number of handlers run.
-   * @throws {RangeError} If `timeoutMs` is NaN.
    */
   turn(timeoutMs = -1): number {
     const waitMs = checkTimeout(timeoutMs);
@@ -198,10 +190,9 @@ export class Engine implements Disposable {
    * timers and messages of this thread go on. While there is nothing to do, one
    * call waits on a thread of the runtime's pool, and keeps the process alive;
    * in Deno 2.9 that pool has 32 threads, so that 32 engines of a process can
-   * wait at a time.
+   * wait at a time. Rejects with what a handler threw where there is no
+   * `onError`.
    *
-   * @returns A promise that is fulfilled when the engine has stopped or closed,
-   * and rejected with what a handler threw where there is no `onError`.
    * @throws {Error} If the engine is running already.
    * @throws {SystemError} `EMFILE`, `ENFILE` or `ENOMEM` from eventfd(2).
    */
@@ -255,6 +246,22 @@ export class Engine implements Disposable {
   }
 
   /**
+   * Calls `handler` for each signal of a name, through signalfd(2) and from the
+   * fast queue. Several watches of one signal are all called. One engine of a
+   * process should watch a signal, and not see one sent to another thread.
+   *
+   * @throws {TypeError} If there is no such signal, or it can't be blocked.
+   * @throws {Error} If a thread of the process does not block it, so that it
+   * would end the process; see {@linkcode withSignalsBlocked}.
+   * @throws {SystemError} What signalfd(2) refuses, such as `EMFILE`.
+   */
+  signal(name: SignalName, handler: (info: SignalInfo) => void): SignalWatch {
+    this.#check("signal");
+    this.#signals ??= new Signals(this.#loop);
+    return this.#signals.watch(name, handler);
+  }
+
+  /**
    * Listens for stream connections: TCP over IPv4 and IPv6, or unix sockets.
    *
    * @throws {RangeError} If a number is out of its range.
@@ -280,12 +287,11 @@ export class Engine implements Disposable {
   }
 
   /**
-   * Takes over a connected stream socket: one that another engine's connection
-   * was detached from, say. It is made nonblocking and close-on-exec, and is
-   * closed with the connection. `open` is called in the next turn.
+   * Takes over a connected stream socket, detached from another engine's
+   * connection, say, and closes it with the connection. `open` is called in the
+   * next turn.
    *
-   * @throws {RangeError} If a number is out of its range.
-   * @throws {Error} If the descriptor is registered already.
+   * @throws {Error} If the descriptor is registered already, or no integer.
    * @throws {SystemError} `EBADF` if it is not open.
    */
   adopt(

@@ -6,8 +6,9 @@
  * @module
  */
 
-import { Engine, type EngineOptions } from "./engine.ts";
-import type { InboxAddress } from "./inbox.ts";
+import { Engine } from "./engine.ts";
+import type { InboxAddress } from "./mailbox.ts";
+import type { EngineOptions } from "./options.ts";
 import { Outbox } from "./outbox.ts";
 
 /** What the worker tells its parent, beside what its own code may post. */

@@ -42,7 +42,7 @@ export interface InboxOptions {
  * wakes the engine if it may be asleep; otherwise neither side makes a system
  * call.
  */
-export class Inbox implements Disposable, WorkSource {
+export class Inbox implements Disposable {
   /** What an {@linkcode Outbox} is made with. Structured clone copies it. */
   readonly address: InboxAddress;
   /** @internal What errors are reported to come from. */

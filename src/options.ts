@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { LoopLimits } from "./loop.ts";
 import type { Trigger } from "./trigger.ts";
 
 /** Options of an {@linkcode Engine}. */
@@ -36,11 +37,21 @@ export interface TimerOptions {
   slackMs?: number;
 }
 
+/** The limits that options set. Throws a RangeError for one out of its range. */
+export function engineLimits(options: EngineOptions): LoopLimits {
+  const { eventsMax = 512, dispatchMax = 1024 } = options;
+  const { changesMax = Math.min(4 * eventsMax, MAX_MAX) } = options;
+  checkMax("eventsMax", eventsMax);
+  checkMax("changesMax", changesMax);
+  checkMax("dispatchMax", dispatchMax);
+  return { eventsMax, changesMax, dispatchMax };
+}
+
 /** The most that a maximum can be. */
-export const MAX_MAX: number = 0xffffff;
+const MAX_MAX: number = 0xffffff;
 
 /** Throws a RangeError for what is no maximum. */
-export function checkMax(name: string, value: number): void {
+function checkMax(name: string, value: number): void {
   if (!Number.isInteger(value) || value < 1 || value > MAX_MAX) {
     throw new RangeError(
       `Cannot create an engine: ${name} must be an integer from 1 to ${MAX_MAX}, and is ${value}`,

@@ -4,14 +4,12 @@
  * @module
  */
 
-import { ENOENT, ESRCH, O_CLOEXEC, O_RDONLY } from "../ffi/mod.ts";
+import { ENOENT, ESRCH, SystemError } from "../ffi/mod.ts";
 import type { SystemCalls } from "../ffi/mod.ts";
+import { type ProcCalls, readProc } from "./proc.ts";
 
 /** The calls that tell threads apart. */
-export type ThreadCalls = Pick<
-  SystemCalls,
-  "gettid" | "open" | "read" | "close"
->;
+export type ThreadCalls = ProcCalls & Pick<SystemCalls, "gettid">;
 
 /** Linux gives out thread ids below 2^22. */
 const TID_BITS = 22n;
@@ -51,17 +49,14 @@ export function threadId(thread: bigint): number {
 
 /** The start time of a thread in clock ticks, `GONE` or `UNKNOWN`. */
 function readStartTime(calls: ThreadCalls, tid: number): number {
-  // Through libc: Deno's own file functions refuse /proc/self without full permission.
-  const path = `/proc/self/task/${tid}/stat`;
-  const fd = calls.open(path, O_RDONLY | O_CLOEXEC);
-  if (fd === -ENOENT || fd === -ESRCH) return GONE;
-  if (fd < 0) return UNKNOWN;
-  const buffer = new Uint8Array(1024);
-  const count = calls.read(fd, buffer);
-  calls.close(fd);
-  if (count === -ESRCH) return GONE;
-  if (count <= 0) return UNKNOWN;
-  return parseStartTime(new TextDecoder().decode(buffer.subarray(0, count)));
+  try {
+    const stat = readProc(calls, `/proc/self/task/${tid}/stat`);
+    return parseStartTime(new TextDecoder().decode(stat));
+  } catch (error) {
+    if (!(error instanceof SystemError)) throw error;
+    const { errno } = error;
+    return errno === ENOENT || errno === ESRCH ? GONE : UNKNOWN;
+  }
 }
 
 /** From `TID (NAME) STATE …`, where the name may hold anything. */
