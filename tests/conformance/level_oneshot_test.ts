@@ -155,7 +155,7 @@ for (const trigger of TRIGGERS) {
     const counted = sharedWords(1);
     const task: WaiterTask = { epfd: engine.fd, events: 1, counted };
     const waiter = await Thread.start<number>("./waiter_thread.ts", task);
-    waiter.waitUntilAsleep();
+    waiter.untilWaiting();
     assertEquals(counted[0], 0);
     const event = engine.register(files.eventfd(1), {});
     event.enableRead();

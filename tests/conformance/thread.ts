@@ -55,25 +55,22 @@ export class Thread<Result = unknown> {
     return new Thread(await started.promise, ended.promise);
   }
 
-  /** Waits until the thread sleeps in the kernel. */
-  waitUntilAsleep(): void {
-    waitUntilAsleep(this.tid);
+  /** Waits until the thread is in epoll_wait(2) or one of its like. */
+  untilWaiting(): void {
+    untilWaiting(this.tid);
   }
 }
 
-/** Waits until a thread of this process sleeps in the kernel. */
-export function waitUntilAsleep(tid: number): void {
-  waitUntil(
-    () => threadState(tid) === "S",
-    `thread ${tid} never slept`,
-  );
-}
+/** epoll_wait, epoll_pwait and epoll_pwait2 of x86-64, then of aarch64. */
+const WAITS = new Set([232, 281, 441, 22, 441]);
 
-/** `R` for running, `S` for asleep. */
-export function threadState(tid: number): string {
-  const stat = readFileSync(`/proc/self/task/${tid}/stat`, "utf8");
-  // The name before it, in parentheses, may contain anything.
-  return stat.slice(stat.lastIndexOf(")") + 2)[0];
+/** Waits until a thread of this process is in epoll_wait(2) or one of its like. */
+export function untilWaiting(tid: number): void {
+  waitUntil(() => {
+    // The number of the system call, then its arguments; or `running`.
+    const call = readFileSync(`/proc/self/task/${tid}/syscall`, "utf8");
+    return WAITS.has(Number.parseInt(call));
+  }, `thread ${tid} never waited for events`);
 }
 
 const pause = new Int32Array(new SharedArrayBuffer(4));
