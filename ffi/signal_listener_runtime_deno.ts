@@ -62,6 +62,7 @@ export class SignalListener {
     if (Atomics.load(this.#state, 0) === ENDED) return;
     this.#worker.postMessage(null);
     Atomics.wait(this.#state, 0, LISTENING, END_MAX_MS);
+    this.#worker.terminate();
   }
 }
 
@@ -94,7 +95,6 @@ function listen(port: MessagePort, data: ListenerData): void {
       });
       for (const fd of eventfds) symbols.close(fd);
       tell(data.ENDED);
-      port.close();
     });
     tell(data.LISTENING);
   } catch (error) {
