@@ -1,6 +1,5 @@
 /**
- * The engine: the loop that drains its queues, commits changes, waits up to the
- * nearest timer, and queues the work of what arrived.
+ * The engine as its users see it; the loop itself is in `loop.ts`.
  *
  * @module
  */
@@ -187,11 +186,10 @@ export class Engine implements Disposable {
 
   /**
    * Runs the loop beside the runtime's own event loop until `stop()`: promises,
-   * timers and messages of this thread go on. While there is nothing to do, one
+   * timers and messages of this thread go on. While there is nothing to do, a
    * call waits on a thread of the runtime's pool, and keeps the process alive;
-   * in Deno 2.9 that pool has 32 threads, so that 32 engines of a process can
-   * wait at a time. Rejects with what a handler threw where there is no
-   * `onError`.
+   * in Deno 2.9 the pool has 32 threads: 32 engines can wait at a time. Rejects
+   * with what a handler threw where there is no `onError`.
    *
    * @throws {Error} If the engine is running already.
    * @throws {SystemError} `EMFILE`, `ENFILE` or `ENOMEM` from eventfd(2).
@@ -304,14 +302,14 @@ export class Engine implements Disposable {
   }
 
   /**
-   * Deregisters everything and closes what the engine opened; descriptors that
-   * were registered stay open. Closing again does nothing.
+   * Deregisters everything and closes what the engine opened, not what was
+   * registered. Closing again does nothing.
    */
   close(): void {
     if (!this.#loop.closed) this.#loop.close();
   }
 
-  /** Closes the engine. */
+  /** Closes it. */
   [Symbol.dispose](): void {
     this.close();
   }
