@@ -102,7 +102,7 @@ export class Engine implements Disposable {
         `Cannot register descriptor ${fd}: it is registered already, and its event is not closed`,
       );
     }
-    const event = new FdEvent(fd, handlers, this.#loop);
+    const event = new FdEvent(fd + 0, handlers, this.#loop);
     this.#loop.registry.add(event);
     return event;
   }

@@ -26,7 +26,8 @@ export function checkTimeout(timeoutMs: number): number {
       `Cannot wait: the timeout must be a number of milliseconds, and is ${timeoutMs}`,
     );
   }
-  return timeoutMs < 0 || timeoutMs === Infinity ? -1 : timeoutMs;
+  // Adding 0 makes 0 of -0, which the FFI refuses as an integer (Deno 2.9.6).
+  return timeoutMs < 0 || timeoutMs === Infinity ? -1 : timeoutMs + 0;
 }
 
 /** Waits on one epoll descriptor and takes up its events. */

@@ -35,7 +35,7 @@ import {
   type ListenOptions,
 } from "./options.ts";
 import {
-  adoptedSocket,
+  adoptedListener,
   boundAddress,
   endpointAddress,
   isInternet,
@@ -100,7 +100,7 @@ export class Listener implements Disposable {
         backlog,
         reusePort,
       )
-      : adoptedSocket(parts, options.fd);
+      : adoptedListener(parts, options.fd);
     this.#localAddress = boundAddress(parts.calls, fd) ??
       { family: "unix-unnamed" };
     this.#connectionParts = {

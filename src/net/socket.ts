@@ -10,6 +10,7 @@ import {
   AF_UNIX,
   type Bytes,
   decodeAddress,
+  EINVAL,
   encodeAddress,
   F_GETFD,
   F_GETFL,
@@ -17,6 +18,7 @@ import {
   F_SETFL,
   FD_CLOEXEC,
   O_NONBLOCK,
+  SO_ACCEPTCONN,
   SO_REUSEADDR,
   SO_REUSEPORT,
   SOCK_CLOEXEC,
@@ -140,6 +142,17 @@ export function listeningSocket(
   if (result >= 0) return fd;
   calls.close(fd);
   throw new SystemError(syscall, -result, { address: addressText(address) });
+}
+
+/** Takes over a listening socket that was made elsewhere. */
+export function adoptedListener(parts: EngineParts, fd: number): number {
+  checkInteger("fd", fd, 0, 0x7fffffff);
+  const listens = new Uint8Array(4);
+  const { calls } = parts;
+  const result = calls.getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, listens);
+  if (result < 0) throw new SystemError("getsockopt", -result, { fd });
+  if (listens[0] === 0) throw new SystemError("accept4", EINVAL, { fd });
+  return adoptedSocket(parts, fd);
 }
 
 /**
