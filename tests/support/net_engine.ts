@@ -66,7 +66,7 @@ const DEADLINE_MS = 10_000;
 export function runUntil(engine: Engine, condition: () => boolean): void {
   const deadline = performance.now() + DEADLINE_MS;
   while (!condition()) {
-    engine.turn(20);
+    engine.turn(1);
     if (performance.now() > deadline) {
       throw new Error(`It never came to ${condition}`);
     }
