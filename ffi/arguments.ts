@@ -14,14 +14,17 @@ const TRANSFER_MAX = 0x7ffff000;
 
 /** A signed 32-bit integer, or a TypeError. */
 export function int32(value: number): number {
-  if ((value | 0) !== value) refuse("a signed", value);
-  return value;
+  const integer = value | 0;
+  if (integer !== value) refuse("a signed", value);
+  // Not the value: the runtime refuses -0.
+  return integer;
 }
 
 /** An unsigned 32-bit integer, or a TypeError. */
 export function uint32(value: number): number {
-  if ((value >>> 0) !== value) refuse("an unsigned", value);
-  return value;
+  const integer = value >>> 0;
+  if (integer !== value) refuse("an unsigned", value);
+  return integer;
 }
 
 function refuse(kind: string, value: unknown): never {

@@ -206,6 +206,13 @@ test("a path with a NUL is refused before the kernel cuts it", () => {
   }
 });
 
+test("-0 is 0", () => {
+  withPipe((reader) => {
+    assertEquals(c.fcntl(reader, c.F_GETFD, -0), c.FD_CLOEXEC);
+    c.close(c.check(c.eventfd(-0, -0), "eventfd"));
+  });
+});
+
 test("ioctl() takes memory or nothing", () => {
   withPipe((reader, writer) => {
     c.write(writer, text("12345"));
