@@ -57,20 +57,22 @@ export class Thread<Result = unknown> {
 
   /** Waits until the thread is in epoll_wait(2) or one of its like. */
   untilWaiting(): void {
-    untilWaiting(this.tid);
+    waitUntil(
+      () => waitsFor(this.tid) !== -1,
+      `thread ${this.tid} never waited for events`,
+    );
   }
 }
 
-/** epoll_wait, epoll_pwait and epoll_pwait2 of x86-64, then of aarch64. */
-const WAITS = new Set([232, 281, 441, 22, 441]);
+/** epoll_wait, epoll_pwait, epoll_pwait2 of x86-64; epoll_pwait of aarch64. */
+const WAITS = new Set([232, 281, 441, 22]);
 
-/** Waits until a thread of this process is in epoll_wait(2) or one of its like. */
-export function untilWaiting(tid: number): void {
-  waitUntil(() => {
-    // The number of the system call, then its arguments; or `running`.
-    const call = readFileSync(`/proc/self/task/${tid}/syscall`, "utf8");
-    return WAITS.has(Number.parseInt(call));
-  }, `thread ${tid} never waited for events`);
+/** The epoll descriptor that a thread of this process waits for, or -1. */
+export function waitsFor(tid: number): number {
+  // The number of the system call, then its arguments in hex; or `running`.
+  const call = readFileSync(`/proc/self/task/${tid}/syscall`, "utf8");
+  const [number, epfd] = call.split(" ");
+  return WAITS.has(Number(number)) ? Number(epfd) : -1;
 }
 
 const pause = new Int32Array(new SharedArrayBuffer(4));
