@@ -28,7 +28,9 @@ export class Changes {
   readonly #calls: SystemCalls;
   readonly #epfd: number;
   readonly #metrics: MutableMetrics;
-  readonly #pending: FdEvent[] = [];
+  /** Kept at its length: an array that is emptied is allocated again. */
+  readonly #pending: (FdEvent | null)[] = [];
+  #length = 0;
   readonly #pendingMax: number;
   readonly #entry = new EpollEvents(1);
   #callsMade = 0;
@@ -48,7 +50,7 @@ export class Changes {
 
   /** Events that the next commit will look at. */
   get length(): number {
-    return this.#pending.length;
+    return this.#length;
   }
 
   /** Takes note that a verb changed the wish of an event, or asks to re-arm it. */
@@ -57,24 +59,24 @@ export class Changes {
       this.#metrics.changesSaved++;
       return;
     }
-    if (this.#pending.length === this.#pendingMax) this.commit();
+    if (this.#length === this.#pendingMax) this.commit();
     event.pending = true;
-    this.#pending.push(event);
+    this.#pending[this.#length++] = event;
   }
 
   /** Applies what is pending. Returns the epoll_ctl calls made. */
   commit(): number {
-    const pending = this.#pending;
-    if (pending.length === 0) return 0;
+    if (this.#length === 0) return 0;
     const before = this.#callsMade;
-    for (let index = 0; index < pending.length; index++) {
-      const event = pending[index];
+    for (let index = 0; index < this.#length; index++) {
+      const event = this.#pending[index] as FdEvent;
+      this.#pending[index] = null;
       event.pending = false;
       if (event.closed) continue;
       if (event.changing) this.#apply(event);
       else this.#metrics.changesSaved++;
     }
-    pending.length = 0;
+    this.#length = 0;
     return this.#callsMade - before;
   }
 

@@ -1,0 +1,34 @@
+/** What events cost in memory once everything is warm: nothing. */
+import { assert, assertEquals } from "@std/assert";
+import { runDeno } from "./support/process.ts";
+
+/** Less than this is what the runtime itself does in the meantime. */
+const BYTES_MAX = 1;
+
+/** The bytes of heap for each event, with nothing collected in between. */
+async function bytesEach(...args: string[]): Promise<number> {
+  const flags = ["--allow-all", "--v8-flags=--min-semi-space-size=64"];
+  const result = await runDeno("tests/children/steady_state.ts", {
+    flags,
+    args,
+  });
+  assertEquals(result.code, 0, result.stderr);
+  return Number.parseFloat(result.stdout);
+}
+
+for (const trigger of ["edge", "level"]) {
+  Deno.test(`${trigger}: an event allocates nothing on its way to the handler`, async () => {
+    const bytes = await bytesEach("events", trigger);
+    assert(bytes < BYTES_MAX, `${bytes} bytes for each event`);
+  });
+
+  Deno.test(`${trigger}: a message allocates nothing on its way through two connections`, async () => {
+    const bytes = await bytesEach("messages", trigger);
+    assert(bytes < BYTES_MAX, `${bytes} bytes for each message`);
+  });
+}
+
+Deno.test("a timer that fires and one that is postponed allocate two numbers at the most", async () => {
+  const bytes = await bytesEach("timers");
+  assert(bytes <= 32, `${bytes} bytes for each round`);
+});
