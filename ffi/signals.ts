@@ -49,7 +49,7 @@ export function pthread_sigmask(
   if (set !== null) requireRoom(set, sigset_t.size, "sigset_t");
   if (old !== null) requireRoom(old, sigset_t.size, "sigset_t");
   // It returns the error number, and leaves errno alone.
-  return -signals.c.pthread_sigmask(int32(how), set, old);
+  return 0 - signals.c.pthread_sigmask(int32(how), set, old);
 }
 
 /** kill(2). Signal 0 only asks whether it could be sent. Returns 0, or the negative errno. */
