@@ -27,9 +27,10 @@ import { FAST } from "./work_queue.ts";
  * can't be started or executed again so that they do. A worker listens with the
  * runtime's own means and writes an eventfd for each signal.
  *
- * Compared with {@linkcode Engine.signal} it needs no mask, and no one else sees a
- * difference: children inherit nothing. It costs a thread, says not who sent a
- * signal, takes standard signals only, and works in Deno only.
+ * Compared with {@linkcode Engine.signal} it needs no mask, and children inherit
+ * nothing. It costs a thread, does not say who sent a signal, takes standard
+ * signals only, and works in Deno only. Deno 2.9 opens its debugger on SIGUSR1
+ * unless the main thread listens to it: prefer another signal.
  *
  * @example
  * ```ts
@@ -37,11 +38,11 @@ import { FAST } from "./work_queue.ts";
  * import process from "node:process";
  *
  * using engine = new Engine();
- * using bridge = new SignalBridge(engine, ["SIGUSR1", "SIGTERM"], (name) => {
- *   console.log(name); // SIGUSR1
+ * using bridge = new SignalBridge(engine, ["SIGUSR2", "SIGTERM"], (name) => {
+ *   console.log(name); // SIGUSR2
  *   engine.stop();
  * });
- * process.kill(process.pid, "SIGUSR1");
+ * process.kill(process.pid, "SIGUSR2");
  * engine.run();
  * ```
  */
@@ -52,9 +53,9 @@ export class SignalBridge implements Disposable {
   #closed = false;
 
   /**
-   * Starts the worker and waits until it listens, some 50 ms: from then on the
-   * signals do not act on the process any more. The engine closes the bridge with
-   * itself.
+   * Starts the worker and waits until it listens: some 30 ms, and some 550 ms in a
+   * Worker (Deno 2.9). From then on the signals do not act on the process any
+   * more. The engine closes the bridge with itself.
    *
    * @param handler Called with the name of a signal, and with how often the worker
    * was told of it since the last call.

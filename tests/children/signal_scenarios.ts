@@ -17,8 +17,10 @@ import {
   sigset,
   SIGUSR1,
   SIGUSR2,
+  systemCalls,
 } from "../../ffi/mod.ts";
 import { Engine, type SignalInfo, SystemError } from "../../mod.ts";
+import { CountingCalls } from "../support/counting_calls.ts";
 import { openDescriptors } from "../support/descriptors.ts";
 
 /** What the program blocks from its start. */
@@ -90,14 +92,32 @@ export const scenarios: Record<string, () => void | Promise<void>> = {
   },
 
   "more signals than one read takes all arrive, in order"() {
-    using engine = new Engine({ trigger: "level" });
+    const counting = new CountingCalls(systemCalls);
+    using engine = new Engine({ trigger: "level" }, counting.calls);
     const got: number[] = [];
     engine.signal("SIGRTMIN", ({ value }) => got.push(value));
+    counting.reset();
     const sent = Array.from({ length: 100 }, (_, index) => index - 50);
     for (const value of sent) sendSelfValue(SIGRTMIN, value);
     while (got.length < sent.length) assert(engine.turn(0) > 0);
     assert.deepEqual(got, sent);
     assert.equal(engine.turn(0), 0);
+    // 16 of them each.
+    assert.equal(counting.count("read"), 7);
+  },
+
+  "all signals of an engine come through one descriptor"() {
+    using engine = new Engine();
+    const signalfds = () =>
+      [...openDescriptors().values()]
+        .filter((target) => target === "anon_inode:[signalfd]").length;
+    const names = ["SIGUSR1", "SIGUSR2", "SIGRTMIN"] as const;
+    const watches = names.map((name) => engine.signal(name, () => {}));
+    assert.equal(signalfds(), 1);
+    for (const watch of watches) watch.close();
+    assert.equal(signalfds(), 0);
+    engine.signal("SIGUSR1", () => {});
+    assert.equal(signalfds(), 1);
   },
 
   "a handler may close the engine"() {
