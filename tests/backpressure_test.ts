@@ -1,7 +1,7 @@
 /** Writes that the kernel does not take at once: kept, bounded, in order. */
 import { assert, assertEquals, assertGreater, assertThrows } from "@std/assert";
 import { Buffer } from "node:buffer";
-import { Connection, type ConnectionHandlers, type Engine } from "../mod.ts";
+import type { Connection, ConnectionHandlers, Engine } from "../mod.ts";
 import {
   bytesOf,
   countingTest,

@@ -171,6 +171,33 @@ countingTest(
   },
 );
 
+engineTest(
+  "what the budget puts off is read beside promises, too",
+  async (engine) => {
+    let received = 0;
+    let sent = Infinity;
+    const recorder = new Recorder();
+    const listener = engine.listen({}, {
+      open(connection) {
+        recorder.opened.push(connection);
+        connection.pause();
+      },
+      data(_, chunk) {
+        received += chunk.length;
+        if (received === sent) engine.stop();
+      },
+    });
+    using peer = Peer.connect(listener.port);
+    runUntil(engine, () => recorder.opened.length === 1);
+    sent = peer.fill();
+    recorder.connection.resume();
+    // Were some of it forgotten, nothing would end the wait.
+    engine.timer(10_000, () => engine.stop());
+    await engine.start();
+    assertEquals(received, sent);
+  },
+);
+
 engineTest("bytes after urgent data are not left behind", (engine) => {
   const recorder = new Recorder();
   const listener = engine.listen({}, recorder.handlers());
