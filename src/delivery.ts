@@ -39,22 +39,14 @@ export function deliver(event: FdEvent, mask: number): void {
     event.readReady = true;
     if (readActive) {
       delivered = true;
-      queueRead(event);
-      if (event.readBits === ONESHOT) {
-        event.readBits = DISABLED;
-        wish(event);
-      }
+      fireRead(event);
     } else if (repeats(event, event.readBits, disarmed)) event.disableRead();
   }
   if ((mask & EPOLLOUT) !== 0) {
     event.writeReady = true;
     if (writeActive) {
       delivered = true;
-      queueWrite(event);
-      if (event.writeBits === ONESHOT) {
-        event.writeBits = DISABLED;
-        wish(event);
-      }
+      fireWrite(event);
     } else if (repeats(event, event.writeBits, disarmed)) event.disableWrite();
   }
   if (!event.troubled || delivered) return;
@@ -62,9 +54,25 @@ export function deliver(event: FdEvent, mask: number): void {
     hangUp(event, readActive, writeActive, disarmed);
   } else {
     // What was reported is muted, and the other direction won't block now.
-    if (readActive) queueRead(event);
-    if (writeActive) queueWrite(event);
+    if (readActive) fireRead(event);
+    if (writeActive) fireWrite(event);
   }
+}
+
+/** Queues the read handler, and spends a one-shot that the kernel did not. */
+function fireRead(event: FdEvent): void {
+  queueRead(event);
+  if (event.readBits !== ONESHOT) return;
+  event.readBits = DISABLED;
+  wish(event);
+}
+
+/** Queues the write handler likewise. */
+function fireWrite(event: FdEvent): void {
+  queueWrite(event);
+  if (event.writeBits !== ONESHOT) return;
+  event.writeBits = DISABLED;
+  wish(event);
 }
 
 /** ERR or HUP that no read or write handler will be told of. */
@@ -86,8 +94,8 @@ function hangUp(
     queueError(event, null);
     return;
   }
-  if (readActive) queueRead(event);
-  if (writeActive) queueWrite(event);
+  if (readActive) fireRead(event);
+  if (writeActive) fireWrite(event);
 }
 
 /** The kernel has disarmed a one-shot: any event spends it. */

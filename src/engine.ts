@@ -6,7 +6,7 @@
 
 import { EBADF, systemCalls, SystemError } from "../ffi/mod.ts";
 import type { SystemCalls } from "../ffi/mod.ts";
-import { FdEvent } from "./fd_event.ts";
+import type { FdEvent } from "./fd_event.ts";
 import type { FdHandlers } from "./fd_handlers.ts";
 import { Inbox, type InboxOptions } from "./inbox.ts";
 import { Loop } from "./loop.ts";
@@ -26,6 +26,7 @@ import {
   type TimerOptions,
 } from "./options.ts";
 import type { EngineParts } from "./parts.ts";
+import { register } from "./register.ts";
 import type { SignalInfo } from "./signal_info.ts";
 import type { SignalName } from "./signal_names.ts";
 import { Signals, type SignalWatch } from "./signals.ts";
@@ -92,19 +93,7 @@ export class Engine implements Disposable {
    */
   register(fd: number, handlers: FdHandlers): FdEvent {
     this.#check("register");
-    if (!Number.isInteger(fd) || fd < 0 || fd > 0x7fffffff) {
-      throw new RangeError(
-        `Cannot register a descriptor: it must be an integer from 0 to 2147483647, and is ${fd}`,
-      );
-    }
-    if (this.#loop.registry.byFd(fd) !== undefined) {
-      throw new Error(
-        `Cannot register descriptor ${fd}: it is registered already, and its event is not closed`,
-      );
-    }
-    const event = new FdEvent(fd + 0, handlers, this.#loop);
-    this.#loop.registry.add(event);
-    return event;
+    return register(this.#loop, fd, handlers);
   }
 
   /**

@@ -9,6 +9,7 @@ import { EAGAIN, EBADF, SystemError } from "../ffi/mod.ts";
 import type { FdHandlers, OwnHandlers } from "./fd_handlers.ts";
 import {
   deactivate,
+  dropWork,
   oneshot,
   queueRead,
   queueWrite,
@@ -139,7 +140,7 @@ export class FdEvent implements Disposable {
    */
   disable(): void {
     this.#check("disable");
-    this.due &= ~(READ_WORK | WRITE_WORK);
+    dropWork(this);
     if (this.readBits > DISABLED || this.writeBits > DISABLED) {
       deactivate(this);
     }

@@ -52,8 +52,13 @@ export function deactivate(event: FdEvent): void {
   event.accepts = false;
   event.readBits = INACTIVE;
   event.writeBits = INACTIVE;
-  event.due &= ~(READ_WORK | WRITE_WORK);
+  dropWork(event);
   wish(event);
+}
+
+/** Drops the queued handlers, but for one that tells of a failed change. */
+export function dropWork(event: FdEvent): void {
+  event.due &= event.failure === null ? 0 : ERROR_WORK;
 }
 
 /** Queues the read handler, unless it is queued. */
