@@ -1,111 +1,133 @@
 /**
- * Running beside the runtime's own event loop: turns that do not wait while
+ * Running beside the runtime's own event loop: rounds that do not wait while
  * there is work, and one wait on another thread while there is none.
  *
  * @module
  */
 
 import { setImmediate } from "node:timers";
-import {
-  EFD_CLOEXEC,
-  EFD_NONBLOCK,
-  EPOLL_CTL_ADD,
-  EPOLLET,
-  EpollEvents,
-  EPOLLIN,
-  SystemError,
-} from "../ffi/mod.ts";
+import { EFD_CLOEXEC, EFD_NONBLOCK, SystemError } from "../ffi/mod.ts";
+import { FdEvent } from "./fd_event.ts";
+import type { OwnHandlers } from "./fd_handlers.ts";
 import type { Loop } from "./loop.ts";
+import { triggerRules } from "./trigger.ts";
 import { writeEventfd } from "./wakeup.ts";
+import { FAST } from "./work_queue.ts";
 
-/** A slot that no event has: the wake-up itself is no news. */
-const NO_SLOT = -1;
+/** How long a round goes on to run handlers before the rest of this thread has its turn. */
+const ROUND_MS = 0.5;
+/** Handlers run between two looks at the clock. */
+const HANDLERS_BETWEEN_LOOKS = 16;
+
+/**
+ * The bell's event: being reported is all that it is for. It stays in the kernel
+ * while the engine closes, so that it can end the wait under way.
+ */
+const BELL: OwnHandlers = { engineClosed() {} };
 
 /** Runs a loop while the runtime's promises, timers and messages progress. */
 export class Beside {
   readonly #loop: Loop;
-  readonly #eventfd: number;
+  /** An eventfd that makes the loop's descriptor readable. */
+  readonly #bell: FdEvent;
+  #inRound = false;
   /** When the wait under way ends by itself; null: none is under way. */
-  #waitingUntilMs: number | null = null;
-  #looking = false;
-  #ended = false;
+  #waitsUntilMs: number | null = null;
+  #rung = false;
+  #looksSoon = false;
 
   constructor(loop: Loop) {
+    const fd = loop.calls.eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (fd < 0) throw new SystemError("eventfd", -fd);
     this.#loop = loop;
-    const { calls } = loop;
-    this.#eventfd = calls.eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (this.#eventfd < 0) throw new SystemError("eventfd", -this.#eventfd);
-    const entry = new EpollEvents(1);
-    entry.set(0, EPOLLIN | EPOLLET, NO_SLOT, 0);
-    const result = calls.epoll_ctl(
-      loop.epfd,
-      EPOLL_CTL_ADD,
-      this.#eventfd,
-      entry.words,
-    );
-    if (result < 0) {
-      this.close();
-      throw new SystemError("epoll_ctl", -result, { fd: this.#eventfd });
-    }
+    this.#bell = new FdEvent(fd, BELL, loop, triggerRules("edge"));
+    this.#bell.readQueue = FAST;
+    loop.registry.add(this.#bell);
+    this.#bell.enableRead();
   }
 
-  /** Makes turns until the loop is stopped or closed. */
+  /** Makes rounds until the loop is stopped or closed. */
   async run(): Promise<void> {
     const loop = this.#loop;
-    while (!loop.stopping && !loop.closed) {
-      const ran = loop.turn(0);
-      if (loop.stopping || loop.closed) return;
+    while (this.#goesOn()) {
+      const ran = this.#round();
+      if (!this.#goesOn()) return;
       if (ran === 0 && loop.idle()) await this.#wait();
-      else await nextRound();
+      else await others();
     }
   }
 
   /**
-   * A verb or a timer was used. While the wait is under way that is outside a
-   * turn, and takes effect before this thread yields.
+   * A verb or a timer was used, or work was queued. Outside a round that takes
+   * effect before this thread yields: several verbs in a row make one commit.
    */
   touched(): void {
-    if (this.#waitingUntilMs === null || this.#looking) return;
-    this.#looking = true;
-    queueMicrotask(() => {
-      this.#looking = false;
-      if (this.#waitingUntilMs === null || this.#loop.closed) return;
-      this.#loop.changes.commit();
-      if (
-        this.#loop.queues.length !== 0 ||
-        this.#loop.timers.nearestMs() < this.#waitingUntilMs
-      ) this.end();
-    });
+    if (this.#inRound || this.#looksSoon) return;
+    this.#looksSoon = true;
+    queueMicrotask(this.#look);
   }
 
   /** Ends the wait under way, if there is one. */
   end(): void {
-    if (this.#waitingUntilMs === null || this.#ended) return;
-    this.#ended = true;
-    writeEventfd(this.#loop.calls, this.#eventfd);
+    if (this.#waitsUntilMs === null || this.#rung) return;
+    this.#rung = true;
+    writeEventfd(this.#loop.calls, this.#bell.fd);
   }
 
   close(): void {
-    this.#loop.calls.close(this.#eventfd);
+    this.#bell.close();
   }
+
+  #goesOn(): boolean {
+    return !this.#loop.stopping && !this.#loop.closed;
+  }
+
+  /** Polls, and runs handlers for a while. Returns how many. */
+  #round(): number {
+    const loop = this.#loop;
+    this.#inRound = true;
+    try {
+      loop.poll(0);
+      let ran = loop.dispatch(HANDLERS_BETWEEN_LOOKS);
+      if (loop.queues.length === 0) return ran;
+      const endMs = loop.calls.now() + ROUND_MS;
+      do ran += loop.dispatch(HANDLERS_BETWEEN_LOOKS); while (
+        loop.queues.length !== 0 && this.#goesOn() && loop.calls.now() < endMs
+      );
+      return ran;
+    } finally {
+      this.#inRound = false;
+    }
+  }
+
+  /** What was done outside a round takes effect. */
+  readonly #look = (): void => {
+    const loop = this.#loop;
+    this.#looksSoon = false;
+    if (loop.closed || this.#bell.closed) return;
+    loop.changes.commit();
+    if (this.#waitsUntilMs === null) return;
+    const earlier = loop.timers.nearestMs() < this.#waitsUntilMs;
+    if (earlier || loop.hasWork()) this.end();
+  };
 
   async #wait(): Promise<void> {
     const { calls, epfd, timers } = this.#loop;
     const nearestMs = timers.nearestMs();
-    this.#waitingUntilMs = nearestMs;
-    this.#ended = false;
+    const timeoutMs = nearestMs === Infinity
+      ? -1
+      : Math.max(nearestMs - calls.now(), 0);
+    this.#waitsUntilMs = nearestMs;
+    this.#rung = false;
     try {
-      const timeoutMs = nearestMs === Infinity
-        ? -1
-        : Math.max(nearestMs - calls.now(), 0);
       await calls.waitReadable(epfd, timeoutMs);
     } finally {
-      this.#waitingUntilMs = null;
+      this.#waitsUntilMs = null;
     }
   }
 }
 
 /** Lets everything else of this thread have its turn. */
-function nextRound(): Promise<void> {
+function others(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }

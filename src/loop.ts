@@ -96,8 +96,8 @@ export class Loop implements EngineParts {
   }
 
   /** Runs queued work. Returns the handlers run. */
-  dispatch(): number {
-    return this.#dispatcher.run(this.#dispatchMax);
+  dispatch(handlersMax: number = this.#dispatchMax): number {
+    return this.#dispatcher.run(Math.min(handlersMax, this.#dispatchMax));
   }
 
   /** One round. Returns the handlers run. */
@@ -177,9 +177,7 @@ export class Loop implements EngineParts {
   }
 
   #busy(): boolean {
-    const failed = this.changes.takeFailure();
-    return failed || this.stopping || this.queues.length !== 0 ||
-      this.again.length !== 0;
+    return this.changes.takeFailure() || this.stopping || this.hasWork();
   }
 
   #queueAgain(): void {
@@ -199,10 +197,14 @@ export class Loop implements EngineParts {
     return work;
   }
 
+  /** Whether handlers are due now. */
+  hasWork(): boolean {
+    return this.queues.length !== 0 || this.again.length !== 0;
+  }
+
   /** Whether the loop may be waited for: nothing to do, and all sources asleep. */
   idle(): boolean {
-    return this.queues.length === 0 && this.again.length === 0 &&
-      this.changes.length === 0 && !this.#sleep();
+    return !this.hasWork() && this.changes.length === 0 && !this.#sleep();
   }
 
   #enter(verb: string): void {
