@@ -32,7 +32,23 @@ const RECORDS_MAX = 16;
 
 /**
  * A handler that is called for each signal of a name, made by
- * {@linkcode Engine.signal}.
+ * {@linkcode Engine.signal}. Several standard signals of a name that arrive
+ * before the engine looks are one; real-time signals are all told, in order.
+ *
+ * @example
+ * ```ts ignore
+ * import { Engine, withSignalsBlocked } from "@edgewise/epoll";
+ *
+ * withSignalsBlocked(["SIGTERM", "SIGRTMIN"]);
+ *
+ * using engine = new Engine();
+ * engine.signal("SIGTERM", () => engine.stop());
+ * const watch = engine.signal("SIGRTMIN", ({ pid, value }) => {
+ *   console.log(`process ${pid} says ${value}`);
+ *   if (value === 0) watch.close();
+ * });
+ * engine.run();
+ * ```
  */
 export class SignalWatch implements Disposable {
   /** The signal. */

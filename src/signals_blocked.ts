@@ -33,7 +33,8 @@ const PATH_MAX = 4096;
  * {@linkcode Engine.signal} needs it. Where they do not yet, it blocks them and
  * executes the same program again in the same process, which starts over and
  * returns from here at once. So call it first of all, before anything is done
- * that must not be done twice.
+ * that must not be done twice. A signal that arrives before acts on the process
+ * as ever.
  *
  * The new program has the same process id, arguments, environment (as at the
  * start), working directory and standard streams. What was read from standard

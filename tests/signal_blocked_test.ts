@@ -91,6 +91,14 @@ test("a program that was started with the signals blocked does not start over", 
   assertEquals(code, 0);
 });
 
+test("a program given to deno eval starts over too", async () => {
+  const code = `await import(${JSON.stringify(new URL(SCRIPT, PROJECT))})`;
+  const args = ["eval", "--quiet", "--no-lock", code, "argument"];
+  const { stdout, stderr } = await runWithInput(args, "");
+  assertEquals(stderr.match(/start/g)?.length, 2);
+  assertEquals(JSON.parse(stdout).args, ["argument"]);
+});
+
 test("no signal needs no start", async () => {
   withSignalsBlocked([]);
   await Promise.resolve();

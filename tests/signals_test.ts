@@ -7,8 +7,10 @@ import {
 } from "@std/assert";
 import { readFileSync } from "node:fs";
 import process from "node:process";
-import { Engine, type SignalName } from "../mod.ts";
+import { Engine, type SignalName, SystemError } from "../mod.ts";
 import {
+  ENOENT,
+  open,
   SI_QUEUE,
   SI_USER,
   SIGCONT,
@@ -18,8 +20,10 @@ import {
   SIGUSR1,
   SIGUSR2,
 } from "../ffi/mod.ts";
+import { blocksAll } from "../src/signal_mask.ts";
 import { BLOCKED, scenarios } from "./children/signal_scenarios.ts";
 import { test } from "./support/descriptors.ts";
+import { replacing } from "./support/faulty_calls.ts";
 import type { Program } from "./support/process.ts";
 import {
   blocking,
@@ -52,7 +56,7 @@ async function state(pid: number, wanted: RegExp): Promise<void> {
   }
 }
 
-for (const how of ["edge", "level", "start"]) {
+for (const how of ["edge", "level", "start", "worker"]) {
   test(`20 × SIGUSR1 from another process are all seen, each with its sender (${how})`, async () => {
     await using program = await logging(how, "SIGUSR1");
     const line = `SIGUSR1 10 code=${SI_USER} ${SENDER} value=0 status=0;`;
@@ -121,6 +125,30 @@ test("a signal that threads do not block is refused, with what to do, and the ma
   assertStringIncludes(message, "env --block-signal=USR1");
   assertStringIncludes(message, "SignalBridge");
   assertEquals(mask(), before);
+});
+
+test("where /proc can't be read it is an error, and the mask stays", () => {
+  const calls = replacing({
+    open: (path, flags) =>
+      path.startsWith("/proc") ? -ENOENT : open(path, flags),
+  });
+  using engine = new Engine({}, calls);
+  const { code, address } = assertThrows(
+    () => engine.signal("SIGUSR1", () => {}),
+    SystemError,
+  );
+  assertEquals([code, address], ["ENOENT", "/proc/self/task"]);
+  assertEquals(blocksAll(calls, [SIGUSR1]), false);
+});
+
+test("a closed engine watches nothing", () => {
+  const engine = new Engine();
+  engine.close();
+  const { code } = assertThrows(
+    () => engine.signal("SIGUSR1", () => {}),
+    SystemError,
+  );
+  assertEquals(code, "EBADF");
 });
 
 test("a name that is no signal is a TypeError", () => {

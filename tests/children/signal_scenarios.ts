@@ -7,11 +7,13 @@ import { spawn } from "node:child_process";
 import process from "node:process";
 import {
   check,
+  EMFILE,
   kill,
   pthread_sigmask,
   SIG_BLOCK,
   SIG_UNBLOCK,
   sigismember,
+  signalfd,
   sigqueue,
   SIGRTMIN,
   sigset,
@@ -22,6 +24,7 @@ import {
 import { Engine, type SignalInfo, SystemError } from "../../mod.ts";
 import { CountingCalls } from "../support/counting_calls.ts";
 import { openDescriptors } from "../support/descriptors.ts";
+import { replacing } from "../support/faulty_calls.ts";
 
 /** What the program blocks from its start. */
 export const BLOCKED = ["USR1", "USR2", "CHLD", "RTMIN", "RTMIN+1"];
@@ -195,6 +198,31 @@ export const scenarios: Record<string, () => void | Promise<void>> = {
     engine.signal("SIGUSR1", () => {});
     engine.close();
     assert.equal(blocks(SIGUSR1), false);
+    setOwnMask(SIG_BLOCK, SIGUSR1);
+  },
+
+  "a signalfd that is refused leaves mask and other watches as they were"() {
+    setOwnMask(SIG_UNBLOCK, SIGUSR1);
+    let refused = true;
+    const calls = replacing({
+      signalfd: (...args) => refused ? -EMFILE : signalfd(...args),
+    });
+    using engine = new Engine({}, calls);
+    const got: string[] = [];
+    const watch = (name: "SIGUSR1" | "SIGUSR2") =>
+      engine.signal(name, (info) => got.push(info.name));
+    const isEmfile = (error: unknown) =>
+      error instanceof SystemError && error.code === "EMFILE";
+    assert.throws(() => watch("SIGUSR1"), isEmfile);
+    assert.equal(blocks(SIGUSR1), false);
+    refused = false;
+    watch("SIGUSR2");
+    refused = true;
+    assert.throws(() => watch("SIGUSR1"), isEmfile);
+    assert.equal(blocks(SIGUSR1), false);
+    sendSelf(SIGUSR2);
+    engine.turn(0);
+    assert.deepEqual(got, ["SIGUSR2"]);
     setOwnMask(SIG_BLOCK, SIGUSR1);
   },
 
