@@ -39,6 +39,8 @@ import { Recorder } from "./conformance/recorder.ts";
 import { CountingCalls } from "./support/counting_calls.ts";
 import { test } from "./support/descriptors.ts";
 import { epollEntries, epollEntry } from "./support/fdinfo.ts";
+import { VERBS } from "./support/matrix_oracle.ts";
+import { generator } from "./support/matrix_random.ts";
 
 const TRIGGERS: Trigger[] = ["edge", "level"];
 const OPERATIONS = new Map<unknown, string>([
@@ -646,6 +648,85 @@ engineTest("HUP alone spends a one-shot", (setup) => {
   assertEquals(setup.mask(event.fd), "ONESHOT");
 });
 
+for (const mute of ["blockWrite", "enableWrite"] as const) {
+  engineTest(
+    `HUP alone spends a one-shot beside ${
+      mute === "blockWrite" ? "a blocked" : "an active"
+    } direction`,
+    (setup, trigger) => {
+      const { engine, recorder } = setup;
+      const { event, hang } = hangUp(setup, { error: false });
+      event.oneshotRead();
+      event.enableWrite();
+      event[mute]();
+      engine.commit();
+      hang();
+      setup.spin(20);
+      const reads = recorder.take().filter((call) => call === "a read");
+      assertEquals(reads, ["a read"]);
+      // Level: with both directions muted, HUP takes the entry out.
+      const muted = trigger === "level" && mute === "blockWrite";
+      assertEquals(event.readState, muted ? "inactive" : "disabled");
+      assertEquals(setup.mask(event.fd).includes("IN"), false);
+    },
+  );
+}
+
+for (const verb of ["delete", "disable"] as const) {
+  engineTest(
+    `${verb}() after HUP was taken up: nothing is told, until it is enabled again`,
+    (setup) => {
+      const { engine, recorder } = setup;
+      const { event, hang } = hangUp(setup);
+      event.enableRead();
+      engine.commit();
+      hang();
+      assertEquals(engine.poll(0), 1);
+      event[verb]();
+      assertEquals(engine.dispatch(), 0);
+      assertEquals(setup.spin(20), 0);
+      assertEquals(recorder.take(), []);
+      event.enableRead();
+      setup.spin(2);
+      assert(recorder.take().length > 0);
+    },
+  );
+}
+
+engineTest(
+  "a failed change is told though the event was deleted since",
+  (setup) => {
+    const { engine, files, recorder } = setup;
+    const event = engine.register(
+      files.open("deno.json"),
+      recorder.handlers("a"),
+    );
+    event.enableRead();
+    engine.commit();
+    event.delete();
+    engine.dispatch();
+    assertEquals(recorder.take(), ["a error EPERM"]);
+  },
+);
+
+engineTest(
+  "pendingEof says that the peer has shut down its side, where the kernel is asked",
+  (setup, trigger) => {
+    const { engine, files } = setup;
+    const [end, peer] = files.unixPair();
+    const event = engine.register(end, {});
+    event.enableRead();
+    put(peer, 3);
+    engine.turn(0);
+    assert(!event.pendingEof);
+    check(shutdown(peer, SHUT_WR), "shutdown");
+    engine.turn(0);
+    assertEquals(event.pendingEof, trigger === "edge");
+    assertEquals(event.read(scratch), 3, "what came before can be read");
+    assertEquals(event.read(scratch), 0);
+  },
+);
+
 // Readiness outlives muting.
 
 /** Ways to mute a direction for a while, all of which must not lose an edge. */
@@ -911,86 +992,78 @@ engineTest(
 
 // In any order.
 
-engineTest("no order of verbs, arrivals and turns loses readiness", (setup) => {
-  const { engine, files } = setup;
-  const random = generator(7);
-  const verbs = [
-    "enable",
-    "disable",
-    "delete",
-    "enableRead",
-    "enableWrite",
-    "disableRead",
-    "disableWrite",
-    "blockRead",
-    "blockWrite",
-    "oneshotRead",
-    "oneshotWrite",
-    "enableAccept",
-  ] as const;
-  for (let round = 0; round < 150; round++) {
-    const [end, peer] = files.unixPair();
-    const history: string[] = [];
-    const called = { read: 0, write: 0 };
-    let unread = 0;
-    let quiet = false;
-    const event = engine.register(end, {
-      read(event) {
-        called.read++;
-        const room = [1, 4, 64][random(3)];
-        const count = event.read(scratch.subarray(0, room));
-        if (count > 0) unread -= count;
-        if (random(2) === 0) { while (event.read(scratch) > 0) unread = 0; }
-        if (!quiet && random(4) === 0) history.push(apply(event));
-      },
-      write(event) {
-        called.write++;
-        if (!quiet && random(4) === 0) history.push(apply(event));
-      },
-    });
-    const apply = (event: FdEvent) => {
-      const verb = verbs[random(verbs.length)];
-      event[verb]();
-      return verb;
-    };
-    for (let step = 0; step < 12; step++) {
-      switch (random(4)) {
-        case 0:
-          engine.turn(0);
-          history.push("turn");
-          break;
-        case 1:
-          put(peer, 3);
-          unread += 3;
-          history.push("put");
-          break;
-        default:
-          history.push(apply(event));
-      }
-    }
-    if (random(3) === 0) {
-      files.close(peer);
-      unread += 1;
-      history.push("close");
-    }
-    quiet = true;
-    called.read = called.write = 0;
-    const before = unread;
-    event.enableWrite();
-    event.enableRead();
-    for (let turn = 0; turn < 3; turn++) engine.turn(0);
-    if (before > 0) assert(called.read > 0, `read: ${history.join(" ")}`);
-    assert(called.write > 0, `write: ${history.join(" ")}`);
-    event.close();
-    files.handOver(end);
-  }
-});
+const ALL_BUT_CLOSE = VERBS.filter((verb) => verb !== "close");
 
-/** Integers below a bound, the same ones for the same seed. */
-function generator(seed: number): (bound: number) => number {
-  let state = seed;
-  return (bound) => {
-    state = (Math.imul(state, 1664525) + 1013904223) | 0;
-    return (state >>> 8) % bound;
-  };
-}
+engineTest(
+  "no order of verbs, arrivals and turns, in handlers too, loses readiness",
+  (setup) => {
+    const { engine, files } = setup;
+    const random = generator(7);
+    for (let round = 0; round < 200; round++) {
+      const history: string[] = [];
+      let quiet = false;
+      const ends = Array.from({ length: 3 }, (_, index) => {
+        const [fd, peer] = files.unixPair();
+        const end = { peer, unread: 0, reads: 0, writes: 0 };
+        const event = engine.register(files.handOver(fd), {
+          read(event) {
+            assert(event.readState !== "blocked", history.join(" "));
+            end.reads++;
+            const count = event.read(
+              scratch.subarray(0, [1, 4, 64][random(3)]),
+            );
+            if (count > 0) end.unread -= count;
+            if (random(2) === 0) {
+              while (event.read(scratch) > 0) end.unread = 0;
+            }
+            if (!quiet && random(4) === 0) apply(`in ${index}`);
+          },
+          write(event) {
+            assert(event.writeState !== "blocked", history.join(" "));
+            end.writes++;
+            if (!quiet && random(4) === 0) apply(`in ${index}`);
+          },
+        });
+        return Object.assign(end, { event });
+      });
+      const apply = (where: string) => {
+        const index = random(ends.length);
+        const verb = ALL_BUT_CLOSE[random(ALL_BUT_CLOSE.length)];
+        history.push(`${where}: ${index}.${verb}`);
+        ends[index].event[verb]();
+      };
+      for (let step = 0; step < 30; step++) {
+        switch (random(5)) {
+          case 0:
+            history.push("turn");
+            engine.turn(0);
+            break;
+          case 1: {
+            const index = random(ends.length);
+            history.push(`put ${index}`);
+            put(ends[index].peer, 3);
+            ends[index].unread += 3;
+            break;
+          }
+          default:
+            apply("outside");
+        }
+      }
+      quiet = true;
+      for (const end of ends) {
+        if (random(3) === 0) {
+          files.close(end.peer);
+          end.unread++;
+        }
+        end.reads = end.writes = 0;
+        end.event.enableWrite();
+        end.event.enableRead();
+      }
+      const awaited = ends.filter(({ unread }) => unread > 0);
+      for (let turn = 0; turn < 3; turn++) engine.turn(0);
+      for (const { reads } of awaited) assert(reads > 0, history.join(" "));
+      for (const { writes } of ends) assert(writes > 0, history.join(" "));
+      for (const { event } of ends) event.close();
+    }
+  },
+);

@@ -8,6 +8,7 @@ import { Engine, type EventState, type Trigger } from "../mod.ts";
 import { test } from "./support/descriptors.ts";
 import { VERBS } from "./support/matrix_oracle.ts";
 import { countedCalls, Rig, type Step } from "./support/matrix_rig.ts";
+import { generator } from "./support/matrix_random.ts";
 
 const TRIGGERS: Trigger[] = ["edge", "level"];
 
@@ -346,12 +347,3 @@ test("the starts have every pair of states that verbs can bring about", () => {
     ) => pairs.indexOf(a) - pairs.indexOf(b)),
   );
 });
-
-/** Integers below a bound, the same ones for the same seed. */
-function generator(seed: number): (bound: number) => number {
-  let state = seed;
-  return (bound) => {
-    state = (Math.imul(state, 1664525) + 1013904223) | 0;
-    return (state >>> 8) % bound;
-  };
-}

@@ -17,6 +17,7 @@ import { add, Files } from "./conformance/files.ts";
 import { CountingCalls } from "./support/counting_calls.ts";
 import { test } from "./support/descriptors.ts";
 import { VirtualClock } from "./support/matrix_clock.ts";
+import { generator } from "./support/matrix_random.ts";
 
 /** An engine whose clock moves only when it is told to. */
 function virtual(): [Engine, VirtualClock] {
@@ -789,13 +790,4 @@ function fuzz(seed: number, slackMax: number): void {
 for (let seed = 1; seed <= 4; seed++) {
   test(`timers do what a sorted list does, seed ${seed}`, () => fuzz(seed, 0));
   test(`timers with slack fire within it, seed ${seed}`, () => fuzz(seed, 25));
-}
-
-/** Integers below a bound, the same ones for the same seed. */
-function generator(seed: number): (bound: number) => number {
-  let state = seed;
-  return (bound) => {
-    state = (Math.imul(state, 1664525) + 1013904223) | 0;
-    return (state >>> 8) % bound;
-  };
 }

@@ -25,6 +25,7 @@ import { add, Files } from "./conformance/files.ts";
 import { CountingCalls } from "./support/counting_calls.ts";
 import { test } from "./support/descriptors.ts";
 import { epollEntries } from "./support/fdinfo.ts";
+import { generator } from "./support/matrix_random.ts";
 
 const TRIGGERS: Trigger[] = ["edge", "level"];
 const QUEUES = {
@@ -490,13 +491,4 @@ for (const trigger of TRIGGERS) {
     inHandler.run();
     assert(fcntl(bad, F_GETFD) >= 0);
   });
-}
-
-/** Integers below a bound, the same ones for the same seed. */
-function generator(seed: number): (bound: number) => number {
-  let state = seed;
-  return (bound) => {
-    state = (Math.imul(state, 1664525) + 1013904223) | 0;
-    return (state >>> 8) % bound;
-  };
 }
