@@ -400,19 +400,50 @@ for (const { trigger, exclusive, name } of LISTENERS) {
     }
     waitReadable(listener.fd);
     add(counter);
-    let opened = 0;
     const calls: string[] = [];
-    while (opened < CONNECTS) {
-      engine.turn(PATIENCE_MS);
-      const some = recorder.take();
-      calls.push(...some);
-      opened += some.filter((call) => call === "open").length;
+    turnUntil(engine, () => {
+      calls.push(...recorder.take());
+      return calls.length === CONNECTS + 1;
+    });
+    assertEquals(calls.indexOf("counter read"), 1, `called: ${calls}`);
+  });
+
+  test(`${name}: connections come before other reads of the same wait, after a turn that only accepted too`, () => {
+    using files = new Files();
+    using engine = new Engine({ trigger });
+    const recorder = new Recorder();
+    const counter = files.eventfd();
+    engine.register(counter, recorder.handlers("counter")).enableRead();
+    const listener = engine.listen({ exclusive }, {
+      open: () => recorder.note("open"),
+    });
+    files.client(listener.port);
+    turnUntil(engine, () => recorder.take().length > 0);
+    assertEquals(engine.turn(0), 0);
+    add(counter);
+    files.client(listener.port);
+    waitReadable(listener.fd);
+    engine.turn(0);
+    assertEquals(recorder.take(), ["open", "counter read"]);
+  });
+
+  test(`${name}: one event brings acceptBatch connections at the most`, () => {
+    using files = new Files();
+    using engine = new Engine({ trigger });
+    let opened = 0;
+    const listener = engine.listen({ exclusive, acceptBatch: 3 }, {
+      open: () => void opened++,
+    });
+    engine.commit();
+    for (let connect = 0; connect < 10; connect++) files.client(listener.port);
+    waitReadable(listener.fd);
+    const turns: number[] = [];
+    for (let turn = 0; turn < 5; turn++) {
+      const before = opened;
+      engine.turn(0);
+      turns.push(opened - before);
     }
-    const other = calls.indexOf("counter read");
-    assert(
-      other >= 0 && other < calls.lastIndexOf("open") - 1,
-      `called: ${calls}`,
-    );
+    assertEquals(turns, [3, 3, 3, 1, 0]);
   });
 
   test(`${name}: two listeners accept by turns`, () => {
@@ -571,6 +602,7 @@ for (const { trigger, exclusive, name } of LISTENERS) {
     assertEquals([report.refused, report.served, report.opened], [3, 1, 4]);
     // One for each pause that ends, one for what was served, and few more.
     assert(report.waits <= 12, `${report.waits} waits`);
+    assert(report.shortMs >= 100, `tried thrice in ${report.shortMs} ms`);
   });
 }
 

@@ -17,8 +17,9 @@ import { Files, put } from "./files.ts";
 export interface EmfileReport {
   /** Failed calls of accept4. */
   refused: number;
-  /** Waits while descriptors were short. */
+  /** Waits while descriptors were short, and how long that was. */
   waits: number;
+  shortMs: number;
   /** Bytes that a connection got through meanwhile. */
   served: number;
   /** Connections in the end. */
@@ -29,7 +30,13 @@ const [trigger, exclusive] = Deno.args;
 const kernel = new CountingCalls(systemCalls);
 using engine = new Engine({ trigger: trigger as Trigger }, kernel.calls);
 using files = new Files();
-const report: EmfileReport = { refused: 0, waits: 0, served: 0, opened: 0 };
+const report: EmfileReport = {
+  refused: 0,
+  waits: 0,
+  shortMs: 0,
+  served: 0,
+  opened: 0,
+};
 
 const listener = engine.listen({ exclusive: exclusive === "exclusive" }, {
   open: () => void report.opened++,
@@ -50,11 +57,13 @@ for (;;) {
 const refusals = () =>
   kernel.named("accept4").filter(({ result }) => result === -EMFILE).length;
 kernel.reset();
+const start = systemCalls.now();
 while (refusals() < 3) {
   if (refusals() === 1 && report.served === 0) put(first);
   engine.turn();
 }
 report.refused = refusals();
+report.shortMs = systemCalls.now() - start;
 report.waits = kernel.count("epoll_wait") + kernel.count("epoll_pwait2");
 
 for (const fd of fillers) files.close(fd);

@@ -115,6 +115,22 @@ test("the kernel serves 13 ready descriptors by threes in turn: none a second ti
   }
 });
 
+test("the kernel hands out 13 ready descriptors that are drained by 3, 3, 3, 3 and 1", () => {
+  for (const mask of [EPOLLIN, EPOLLIN | EPOLLET]) {
+    using files = new Files();
+    using epoll = new RawEpoll(3);
+    for (let index = 0; index < READY; index++) {
+      epoll.add(files.eventfd(1), mask);
+    }
+    const counts = Array.from({ length: 6 }, () => {
+      const reports = epoll.wait();
+      for (const [fd] of reports) take(fd);
+      return reports.length;
+    });
+    assertEquals(counts, [3, 3, 3, 3, 1, 0]);
+  }
+});
+
 test("level: an engine that takes 3 events a turn calls each of 13 handlers four times in four rounds", () => {
   using files = new Files();
   using engine = new Engine({ trigger: "level", eventsMax: 3 });
@@ -147,6 +163,30 @@ for (const trigger of TRIGGERS) {
     const turns = Array.from({ length: 6 }, () => engine.turn(0));
     assertEquals(turns, [3, 3, 3, 3, 1, 0]);
     assertEquals(called.size, READY);
+  });
+
+  test(`${trigger}: the kernel wakes a thread that waits at once when a ready descriptor is added, or armed`, async () => {
+    const mode = trigger === "edge" ? EPOLLET : 0;
+    using files = new Files();
+    using epoll = new RawEpoll();
+    const added = files.eventfd(1);
+    const armed = files.eventfd(1);
+    epoll.add(armed, mode);
+    for (
+      const enable of [
+        () => epoll.add(added, EPOLLIN | mode),
+        () => epoll.modify(armed, EPOLLIN | mode),
+      ]
+    ) {
+      const counted = sharedWords(1);
+      const task: WaiterTask = { epfd: epoll.fd, events: 1, counted };
+      const waiter = await Thread.start<number>("./waiter_thread.ts", task);
+      waiter.untilWaiting();
+      assertEquals(counted[0], 0);
+      assertEquals(enable(), 0);
+      assertEquals(await waiter.result, 1);
+      epoll.remove(added);
+    }
   });
 
   test(`${trigger}: a commit that enables a ready descriptor wakes a thread that waits on the engine's`, async () => {
@@ -275,6 +315,35 @@ for (const trigger of TRIGGERS) {
     assertEquals(recorder.take(), new Array(3).fill("counter read"));
   });
 
+  test(`${trigger}: a queued event of a direction that becomes a one-shot is told once, not twice`, () => {
+    using files = new Files();
+    using engine = new Engine({ trigger });
+    const recorder = new Recorder();
+    const event = engine.register(
+      files.eventfd(1),
+      recorder.handlers("counter"),
+    );
+    event.enableRead();
+    assertEquals(engine.poll(0), 1);
+    event.oneshotRead();
+    assertEquals(engine.dispatch(), 0);
+    assertEquals(engine.turn(0), 1);
+    assertEquals(engine.turn(0), 0);
+    assertEquals(recorder.take(), ["counter read"]);
+  });
+
+  test(`${trigger}: arming a one-shot is always sent to the kernel, once for a batch`, () => {
+    using files = new Files();
+    using engine = new Engine({ trigger });
+    const event = engine.register(files.eventfd(), {});
+    for (let round = 0; round < 3; round++) {
+      event.oneshotRead();
+      event.oneshotRead();
+      assertEquals(engine.commit(), 1);
+      assertEquals(engine.commit(), 0);
+    }
+  });
+
   test(`${trigger}: a one-shot for writing is told once, and again when it is armed again`, () => {
     using files = new Files();
     using engine = new Engine({ trigger });
@@ -358,45 +427,49 @@ for (const trigger of TRIGGERS) {
     assertEquals(results, [0, 0]);
   });
 
-  test(`${trigger}: what happens while reading is blocked is told when it is enabled`, () => {
-    using files = new Files();
-    using engine = new Engine({ trigger });
-    const counter = files.eventfd();
-    const counts: number[] = [];
-    const event = engine.register(counter, {
-      read: (event) => void counts.push(event.read(new Uint8Array(8))),
+  for (const verb of ["enable", "enableRead"] as const) {
+    test(`${trigger}: what happens while reading is blocked is told when ${verb}() is called`, () => {
+      using files = new Files();
+      using engine = new Engine({ trigger });
+      const counter = files.eventfd();
+      const counts: number[] = [];
+      const event = engine.register(counter, {
+        read: (event) => void counts.push(event.read(new Uint8Array(8))),
+      });
+      event.enableRead();
+      engine.commit();
+      event.blockRead();
+      add(counter);
+      assertEquals(engine.turn(0), 0);
+      assertEquals(event.readReady, true);
+      assertEquals(engine.turn(0), 0);
+      event[verb]();
+      assertEquals(engine.dispatch(), 1);
+      assertEquals(counts, [8]);
+      assertEquals(engine.turn(0), 0);
     });
-    event.enableRead();
-    engine.commit();
-    event.blockRead();
-    add(counter);
-    assertEquals(engine.turn(0), 0);
-    assertEquals(event.readReady, true);
-    assertEquals(engine.turn(0), 0);
-    event.enableRead();
-    assertEquals(engine.turn(0), 1);
-    assertEquals(counts, [8]);
-    assertEquals(engine.turn(0), 0);
-  });
+  }
 
-  test(`${trigger}: what happens while writing is blocked is told when it is enabled`, () => {
-    using files = new Files();
-    using engine = new Engine({ trigger });
-    const recorder = new Recorder();
-    const [end] = files.unixPair();
-    const event = engine.register(
-      end,
-      recorder.handlers("end", { write: (event) => event.disableWrite() }),
-    );
-    event.enable();
-    event.blockWrite();
-    assertEquals(engine.turn(0), 0);
-    assertEquals(event.writeReady, true);
-    event.enableWrite();
-    assertEquals(engine.turn(0), 1);
-    assertEquals(recorder.take(), ["end write"]);
-    assertEquals(engine.turn(0), 0);
-  });
+  for (const verb of ["enable", "enableWrite"] as const) {
+    test(`${trigger}: what happens while writing is blocked is told when ${verb}() is called`, () => {
+      using files = new Files();
+      using engine = new Engine({ trigger });
+      const recorder = new Recorder();
+      const [end] = files.unixPair();
+      const event = engine.register(
+        end,
+        recorder.handlers("end", { write: (event) => event.disableWrite() }),
+      );
+      event.enable();
+      event.blockWrite();
+      assertEquals(engine.turn(0), 0);
+      assertEquals(event.writeReady, true);
+      event[verb]();
+      assertEquals(engine.dispatch(), 1);
+      assertEquals(recorder.take(), ["end write"]);
+      assertEquals(engine.turn(0), 0);
+    });
+  }
 
   test(`${trigger}: disabling and enabling before a commit loses nothing that was reported in between`, () => {
     using files = new Files();
@@ -580,6 +653,25 @@ test("level: muting both directions of a descriptor that hangs up does not spin"
   assertEquals(engine.poll(20), 0);
   assertEquals(recorder.take(), []);
   // Enabled again, it is told what it missed.
+  event.enableRead();
+  assert(engine.turn(0) > 0);
+  assert(recorder.take().length > 0);
+});
+
+test("level: muting a descriptor whose hang-up the kernel reports whatever is asked does not spin", () => {
+  using files = new Files();
+  using engine = new Engine({ trigger: "level" });
+  const recorder = new Recorder();
+  const [reader, writer] = files.pipe();
+  const event = engine.register(reader, recorder.handlers("reader"));
+  event.enableRead();
+  event.blockRead();
+  engine.commit();
+  files.close(writer);
+  assertEquals(engine.turn(0), 0);
+  assertEquals(engine.poll(20), 0);
+  assertEquals(recorder.take(), []);
+  assertEquals(kernelMask(engine, reader), undefined);
   event.enableRead();
   assert(engine.turn(0) > 0);
   assert(recorder.take().length > 0);

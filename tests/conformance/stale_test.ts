@@ -185,24 +185,27 @@ for (const trigger of TRIGGERS) {
     assertEquals(engine.turn(0), 0);
   });
 
-  test(`${trigger}: a descriptor that is ready both ways is read before it is written, whatever ran last`, () => {
-    using files = new Files();
-    using engine = new Engine({ trigger });
-    const recorder = new Recorder();
-    const [end, peer] = files.unixPair();
-    const event = engine.register(
-      end,
-      recorder.handlers("end", { write: (event) => event.disableWrite() }),
-    );
-    event.enableWrite();
-    engine.turn(0);
-    assertEquals(recorder.take(), ["end write"]);
-    event.writeReady = false;
-    put(peer);
-    event.enable();
-    engine.turn(0);
-    assertEquals(recorder.take(), ["end read", "end write"]);
-  });
+  for (const last of ["read", "write"] as const) {
+    test(`${trigger}: a descriptor that is ready both ways is read before it is written, after a turn that only ran a ${last} handler too`, () => {
+      using files = new Files();
+      using engine = new Engine({ trigger });
+      const recorder = new Recorder();
+      const [end, peer] = files.unixPair();
+      put(peer);
+      const event = engine.register(end, recorder.handlers("end"));
+      if (last === "read") event.enableRead();
+      else event.enableWrite();
+      engine.turn(0);
+      assertEquals(recorder.take(), [`end ${last}`]);
+      event.delete();
+      engine.commit();
+      event.readReady = false;
+      event.writeReady = false;
+      event.enable();
+      engine.turn(0);
+      assertEquals(recorder.take(), ["end read", "end write"]);
+    });
+  }
 
   for (
     const verb of ["disable", "delete", "disableWrite", "blockWrite"] as const
@@ -247,6 +250,33 @@ for (const trigger of TRIGGERS) {
     assertEquals(engine.dispatch(), 0);
     assertEquals(recorder.take(), []);
     assertEquals(epollEntries(engine.fd), []);
+  });
+
+  test(`${trigger}: what the kernel goes on reporting of a file that was closed behind the engine's back does not reach the number's next owner`, () => {
+    using files = new Files();
+    using engine = new Engine({ trigger });
+    const recorder = new Recorder();
+    const [reader, writer] = files.pipe();
+    const old = engine.register(reader, recorder.handlers("old"));
+    old.enableRead();
+    engine.commit();
+    files.dup(reader);
+    files.close(reader);
+    old.detach();
+    const counter = files.eventfd();
+    assertEquals(counter, reader);
+    const owner = engine.register(counter, recorder.handlers("owner"));
+    owner.enableRead();
+    engine.commit();
+    put(writer);
+    const stale = engine.metrics.staleEvents;
+    assertEquals(engine.poll(0), 1);
+    assertEquals(engine.dispatch(), 0);
+    assertEquals(engine.metrics.staleEvents, stale + 1);
+    assertEquals(owner.readReady, false);
+    add(counter);
+    engine.turn(0);
+    assertEquals(recorder.take(), ["owner read"]);
   });
 
   test(`${trigger}: delete, enable and delete inside a handler leave nothing to wake up for`, () => {
