@@ -6,9 +6,10 @@
 
 import { EFD_CLOEXEC, EFD_NONBLOCK, SystemError } from "../ffi/mod.ts";
 import { FdEvent } from "./fd_event.ts";
+import { NO_DESCRIPTOR } from "./lane.ts";
 import { type InboxAddress, Mailbox } from "./mailbox.ts";
-import type { EngineParts, WorkSource } from "./parts.ts";
-import { Receiver } from "./receiver.ts";
+import type { EngineParts } from "./parts.ts";
+import { type MessageHandler, Receiver } from "./receiver.ts";
 import { triggerRules } from "./trigger.ts";
 import { clearEventfd, writeEventfd } from "./wakeup.ts";
 import { FAST } from "./work_queue.ts";
@@ -30,6 +31,12 @@ export interface InboxOptions {
   messageMax?: number;
   /** Called at least once after an {@linkcode Outbox.notify}. */
   notify?(): void;
+  /**
+   * Called instead of the message handler for what {@linkcode Outbox.give} sent.
+   * The descriptor is this handler's from here on, to adopt, listen on or close.
+   * Without this handler the inbox takes no descriptors.
+   */
+  descriptor?(descriptor: number, message: Uint8Array): void;
   /** @internal Wake-ups after which the eventfd is read, for tests. */
   wakeupsMax?: number;
 }
@@ -49,7 +56,7 @@ export class Inbox implements Disposable {
   readonly source: object = this;
 
   readonly #parts: EngineParts;
-  readonly #receive: (message: Uint8Array) => void;
+  readonly #receive: MessageHandler;
   readonly #notify: (() => void) | undefined;
   readonly #mailbox: Mailbox;
   readonly #receiver: Receiver;
@@ -72,17 +79,20 @@ export class Inbox implements Disposable {
       notify,
       wakeupsMax = WAKEUPS_MAX,
     } = options;
+    const takesDescriptors = options.descriptor !== undefined;
     const { calls } = parts;
     const limits = { sendersMax, laneBytes, messageMax };
     const mailbox = Mailbox.create(limits, calls.gettid());
     const fd = calls.eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (fd < 0) throw new SystemError("eventfd", -fd);
     mailbox.eventfd = fd;
+    mailbox.takesDescriptors = takesDescriptors;
     this.address = mailbox.address;
     this.#parts = parts;
-    this.#receive = (message) => {
+    this.#receive = (message, descriptor) => {
       parts.metrics.posts++;
-      handler(message);
+      if (descriptor === NO_DESCRIPTOR) handler(message);
+      else options.descriptor?.(descriptor, message);
     };
     this.#notify = notify;
     this.#mailbox = mailbox;
@@ -96,13 +106,13 @@ export class Inbox implements Disposable {
 
   /**
    * Closes the inbox, from a handler or from outside. What has not been
-   * delivered is dropped; senders that wait for room go on, and their posts
-   * answer `"closed"`. Closing again does nothing.
+   * delivered is dropped, and descriptors among it are closed; senders that wait
+   * for room go on, and their posts answer `"closed"`. Closing again does nothing.
    */
   close(): void {
     if (this.#receiver.closed) return;
     // Said before the descriptor is closed: see the constructor of Outbox.
-    this.#receiver.close();
+    this.#receiver.close((fd) => this.#parts.calls.close(fd));
     this.#event.close();
     const { sources } = this.#parts;
     sources.splice(sources.indexOf(this), 1);

@@ -3,11 +3,16 @@
  * no lock between them.
  *
  * A message is a record: its length in four bytes, then its bytes, filled up to
- * a multiple of four. A record may wrap at the end of the ring; its length
- * never does. The writer fills the record in and then moves the tail with one
- * store, so that a writer which stops for good at any point leaves the message
- * whole or absent. Whoever writes next needs only what is published: the head
- * and the tail.
+ * a multiple of four. A descriptor that goes with it stands before, in four
+ * bytes that tell themselves from a length. A record may wrap at the end of the
+ * ring; these words never do. The writer fills the record in and then moves the
+ * tail in one step, so that a writer which stops for good at any point leaves
+ * the message whole or absent. Whoever writes next needs only what is published:
+ * the head and the tail.
+ *
+ * The reader ends a lane by sealing it, in one step too: each message is
+ * published before that, and taken, or never. So both sides agree on whose a
+ * descriptor is.
  *
  * @module
  */
@@ -29,8 +34,17 @@ const TAIL = 32;
 /** Bytes of a lane before its ring. */
 export const LANE_HEADER_BYTES = 256;
 
-/** Bytes of a record before its message. */
+/** Bytes of a record before its message, without a descriptor. */
 export const RECORD_HEADER_BYTES = 4;
+
+/** Bytes that a descriptor takes up before its message's record. */
+export const RECORD_DESCRIPTOR_BYTES = 4;
+
+/** No descriptor. */
+export const NO_DESCRIPTOR = -1;
+
+/** The tail of a lane that nothing can be published in any more. */
+const SEALED = -1;
 
 /** Up to here a loop over words copies faster than a call of `set` with a view made for it. */
 const LOOP_MAX = 192;
@@ -42,7 +56,7 @@ export function recordBytes(length: number): number {
 
 /** The memory of a lane, and what both sides know of it. */
 abstract class Lane {
-  protected readonly header: Int32Array<SharedArrayBuffer>;
+  readonly header: Int32Array<SharedArrayBuffer>;
   protected readonly bytes: Uint8Array<SharedArrayBuffer>;
   protected readonly words: Int32Array<SharedArrayBuffer>;
   protected readonly capacity: number;
@@ -70,6 +84,11 @@ abstract class Lane {
   protected offset(position: number): number {
     return position >= this.capacity ? position - this.capacity : position;
   }
+
+  /** The offset of the word after this one. */
+  protected next(offset: number): number {
+    return offset + 4 === this.capacity ? 0 : offset + 4;
+  }
 }
 
 /** The writer's side. One at a time for each lane. */
@@ -92,15 +111,25 @@ export class LaneWriter extends Lane {
     return this.tail === this.headSeen;
   }
 
-  /** Writes a message whole, or returns false if there is no room for it. */
-  write(message: Uint8Array): boolean {
+  /**
+   * Writes a message whole, with a descriptor or without one. Returns false if
+   * there is no room for it, or the lane is sealed.
+   */
+  write(message: Uint8Array, descriptor: number = NO_DESCRIPTOR): boolean {
+    // Nothing of a sealed lane is free: the reader may still take what there is.
+    if (this.tail === SEALED) return false;
     const length = message.length;
-    const size = recordBytes(length);
+    let size = recordBytes(length);
+    if (descriptor !== NO_DESCRIPTOR) size += RECORD_DESCRIPTOR_BYTES;
     if (size > this.#room() && size > this.#roomNow()) return false;
     let offset = this.offset(this.tail);
+    if (descriptor !== NO_DESCRIPTOR) {
+      // Negative, as no length is.
+      this.words[offset >> 2] = ~descriptor;
+      offset = this.next(offset);
+    }
     this.words[offset >> 2] = length;
-    offset += RECORD_HEADER_BYTES;
-    if (offset === this.capacity) offset = 0;
+    offset = this.next(offset);
     const contiguous = this.capacity - offset;
     if (length <= contiguous) {
       this.bytes.set(message, offset);
@@ -108,8 +137,12 @@ export class LaneWriter extends Lane {
       this.bytes.set(message.subarray(0, contiguous), offset);
       this.bytes.set(message.subarray(contiguous), 0);
     }
-    this.tail = this.advance(this.tail, size);
-    Atomics.store(this.header, TAIL, this.tail);
+    const tail = this.tail;
+    const next = this.advance(tail, size);
+    if (Atomics.compareExchange(this.header, TAIL, tail, next) !== tail) {
+      return false;
+    }
+    this.tail = next;
     return true;
   }
 
@@ -142,6 +175,8 @@ export class LaneReader extends Lane {
   head: number;
   /** The writer's position as last seen. */
   tailSeen: number;
+  /** The descriptor that came with the message taken last, or `NO_DESCRIPTOR`. */
+  descriptor: number = NO_DESCRIPTOR;
 
   constructor(memory: SharedArrayBuffer, at: number, capacity: number) {
     super(memory, at, capacity);
@@ -163,18 +198,36 @@ export class LaneReader extends Lane {
   take(buffer: MessageBuffer): Uint8Array<ArrayBuffer> | null {
     if (this.isEmpty()) return null;
     let offset = this.offset(this.head);
-    const length = this.words[offset >> 2];
-    offset += RECORD_HEADER_BYTES;
-    if (offset === this.capacity) offset = 0;
+    let length = this.words[offset >> 2];
+    let size = 0;
+    this.descriptor = NO_DESCRIPTOR;
+    if (length < 0) {
+      this.descriptor = ~length;
+      size = RECORD_DESCRIPTOR_BYTES;
+      offset = this.next(offset);
+      length = this.words[offset >> 2];
+    }
+    offset = this.next(offset);
     const message = buffer.view(length);
     if (length <= LOOP_MAX) this.#copyWords(offset, length, buffer);
     else this.#copyBytes(offset, length, buffer);
-    this.head = this.advance(this.head, recordBytes(length));
+    this.head = this.advance(this.head, size + recordBytes(length));
     Atomics.store(this.header, HEAD, this.head);
     if (Atomics.load(this.header, WAITING) !== 0 && this.#isRoomy()) {
       this.wake();
     }
     return message;
+  }
+
+  /** Ends the lane. Drops what was published, and hands its descriptors to `discard`. */
+  seal(discard: (descriptor: number) => void): void {
+    this.tailSeen = Atomics.exchange(this.header, TAIL, SEALED);
+    while (this.head !== this.tailSeen) {
+      const word = this.words[this.offset(this.head) >> 2];
+      if (word < 0) discard(~word);
+      const size = word < 0 ? RECORD_DESCRIPTOR_BYTES : recordBytes(word);
+      this.head = this.advance(this.head, size);
+    }
   }
 
   /** Ends the writer's wait. */

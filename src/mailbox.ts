@@ -9,6 +9,8 @@ import {
   LANE_HEADER_BYTES,
   LaneReader,
   LaneWriter,
+  NO_DESCRIPTOR,
+  RECORD_DESCRIPTOR_BYTES,
   RECORD_HEADER_BYTES,
 } from "./lane.ts";
 
@@ -33,7 +35,8 @@ const MAGIC = 0x65676564 | 0;
 
 const SENDERS_MAX = 0xffff;
 /** Positions count twice the bytes of a lane, in 31 bits. */
-const LANE_BYTES_MAX = 0x3fffffff - RECORD_HEADER_BYTES - 3;
+const LANE_BYTES_MAX = 0x3fffffff - RECORD_HEADER_BYTES -
+  RECORD_DESCRIPTOR_BYTES - 3;
 
 // The words of the header that never change.
 const MAGIC_WORD = 0;
@@ -42,6 +45,7 @@ const CAPACITY_WORD = 2;
 const MESSAGE_MAX_WORD = 3;
 const EVENTFD_WORD = 4;
 const RECEIVER_WORD = 5;
+const TAKES_DESCRIPTORS_WORD = 6;
 // The words that do, 128 bytes apart where different sides write them.
 const STATE_WORD = 32;
 const NOTIFIED_WORD = 64;
@@ -55,8 +59,6 @@ const LANE_ALIGNMENT = 128;
 
 /** No thread owns the lane. */
 const NOBODY = 0n;
-/** The owner of the lane has no descriptor. */
-export const NO_DESCRIPTOR = -1;
 
 /** Both sides' view of a mailbox. */
 export class Mailbox {
@@ -98,8 +100,9 @@ export class Mailbox {
   static create(limits: MailboxLimits, receiver: number): Mailbox {
     checkLimits(limits);
     const { sendersMax, laneBytes, messageMax } = limits;
-    // A message as long as `laneBytes` has its header beside it.
-    const capacity = (laneBytes + RECORD_HEADER_BYTES + 3) & ~3;
+    // A message as long as `laneBytes` has its header and a descriptor beside it.
+    const capacity =
+      (laneBytes + RECORD_HEADER_BYTES + RECORD_DESCRIPTOR_BYTES + 3) & ~3;
     const memory = new SharedArrayBuffer(
       laneAt(sendersMax, sendersMax, capacity),
     );
@@ -139,6 +142,16 @@ export class Mailbox {
   /** To be set before anybody has the address. */
   set eventfd(fd: number) {
     this.#words[EVENTFD_WORD] = fd;
+  }
+
+  /** Whether descriptors may come with messages. */
+  get takesDescriptors(): boolean {
+    return this.#words[TAKES_DESCRIPTORS_WORD] !== 0;
+  }
+
+  /** To be set before anybody has the address. */
+  set takesDescriptors(takes: boolean) {
+    this.#words[TAKES_DESCRIPTORS_WORD] = Number(takes);
   }
 
   reader(lane: number): LaneReader {

@@ -11,8 +11,8 @@ import {
   SystemError,
 } from "../ffi/mod.ts";
 import type { SystemCalls } from "../ffi/mod.ts";
-import type { LaneWriter } from "./lane.ts";
-import { type InboxAddress, Mailbox, NO_DESCRIPTOR } from "./mailbox.ts";
+import { type LaneWriter, NO_DESCRIPTOR } from "./lane.ts";
+import { type InboxAddress, Mailbox } from "./mailbox.ts";
 import { currentThread, isThreadGone, threadId } from "./thread.ts";
 import { Waker } from "./wakeup.ts";
 
@@ -25,6 +25,9 @@ import { Waker } from "./wakeup.ts";
  * - `"closed"`: the inbox is closed.
  */
 export type PostResult = "sent" | "full" | "closed";
+
+/** A message that only a descriptor matters of. */
+const NOTHING = new Uint8Array(0);
 
 /** Options of {@linkcode Outbox.post}. */
 export interface PostOptions {
@@ -116,6 +119,52 @@ export class Outbox implements Disposable {
    * thread, which nothing would end.
    */
   post(message: Uint8Array, options?: PostOptions): PostResult {
+    return this.#post(message, NO_DESCRIPTOR, options);
+  }
+
+  /**
+   * Gives a descriptor to the inbox's engine, with a message or without: for a
+   * connection, what {@linkcode Connection.detach} returned. All workers of a
+   * process share its descriptors, so that only the number travels.
+   *
+   * From `"sent"` on it is the receiver's: the inbox hands it to its
+   * `descriptor` handler, or closes it if it is closed itself before that. With
+   * any other result, and when this throws, it is still yours.
+   *
+   * @param descriptor An open descriptor that nothing is registered for any more.
+   * @throws {RangeError} As for {@linkcode Outbox.post}; if `descriptor` is not
+   * an integer from 0 on.
+   * @throws {TypeError} If the message is not a Uint8Array.
+   * @throws {Error} As for {@linkcode Outbox.post}; if the inbox has no
+   * `descriptor` handler.
+   */
+  give(
+    descriptor: number,
+    message?: Uint8Array,
+    options?: PostOptions,
+  ): PostResult {
+    if (
+      !Number.isInteger(descriptor) || descriptor < 0 ||
+      descriptor > 0x7fffffff
+    ) {
+      throw new RangeError(
+        `Cannot give a descriptor: it must be an integer from 0 to 2147483647, and is ${descriptor}`,
+      );
+    }
+    if (!this.#mailbox.takesDescriptors) {
+      throw new Error(
+        `Cannot give descriptor ${descriptor}: the inbox has no descriptor handler`,
+      );
+    }
+    const bytes = message === undefined ? NOTHING : message;
+    return this.#post(bytes, descriptor, options);
+  }
+
+  #post(
+    message: Uint8Array,
+    descriptor: number,
+    options: PostOptions | undefined,
+  ): PostResult {
     const lane = this.#open("post");
     if (!(message instanceof Uint8Array)) {
       throw new TypeError("Cannot post: a message must be a Uint8Array");
@@ -128,9 +177,9 @@ export class Outbox implements Disposable {
     const timeoutMs = options === undefined
       ? 0
       : this.#check(options.timeoutMs);
-    const result = this.#tryPost(lane, message);
+    const result = this.#tryPost(lane, message, descriptor);
     if (result !== "full" || timeoutMs === 0) return result;
-    return this.#postWaiting(lane, message, timeoutMs);
+    return this.#postWaiting(lane, message, descriptor, timeoutMs);
   }
 
   /**
@@ -172,20 +221,32 @@ export class Outbox implements Disposable {
     this.close();
   }
 
-  #tryPost(lane: LaneWriter, message: Uint8Array): PostResult {
-    if (lane.write(message)) return this.#waker.wake() ? "sent" : "closed";
+  /**
+   * What is published before the seal is sent, even if the inbox says closed by
+   * now: a descriptor in it is the inbox's to close.
+   */
+  #tryPost(
+    lane: LaneWriter,
+    message: Uint8Array,
+    descriptor: number,
+  ): PostResult {
+    if (lane.write(message, descriptor)) {
+      this.#waker.wake();
+      return "sent";
+    }
     return this.#waker.isClosed() ? "closed" : "full";
   }
 
   #postWaiting(
     lane: LaneWriter,
     message: Uint8Array,
+    descriptor: number,
     timeoutMs: number,
   ): PostResult {
     const deadlineMs = timeoutMs < 0 ? Infinity : this.#calls.now() + timeoutMs;
     for (;;) {
       lane.prepareToWait();
-      const result = this.#tryPost(lane, message);
+      const result = this.#tryPost(lane, message, descriptor);
       if (result !== "full") return result;
       const remainingMs = deadlineMs - this.#calls.now();
       if (remainingMs <= 0) return "full";

@@ -14,6 +14,9 @@ const LANE_SHARE = 128;
 /** Messages taken in one go, so that the engine's other work goes on. */
 const TOTAL_SHARE = 512;
 
+/** Called with a message, and the descriptor that came with it or `NO_DESCRIPTOR`. */
+export type MessageHandler = (message: Uint8Array, descriptor: number) => void;
+
 /** Takes messages out of a mailbox. One for each mailbox. */
 export class Receiver {
   readonly lanes: LaneReader[] = [];
@@ -59,7 +62,7 @@ export class Receiver {
    * Hands over a bounded share of what there is. Returns how many messages; one
    * whose handler throws is not handed over again.
    */
-  deliver(handler: (message: Uint8Array) => void): number {
+  deliver(handler: MessageHandler): number {
     const lanes = this.lanes;
     let count = 0;
     for (
@@ -75,24 +78,31 @@ export class Receiver {
     return count;
   }
 
-  /** Tells the senders, and ends their waits for room. Delivers nothing from here on. */
-  close(): void {
+  /**
+   * Tells the senders, and ends their waits for room. Delivers nothing from here
+   * on: descriptors that are on their way go to `discard`, once each.
+   */
+  close(discard: (descriptor: number) => void): void {
     this.closed = true;
+    // Said first: a sender whose message meets the seal asks why.
     this.sleeper.close();
-    for (const lane of this.lanes) lane.wake();
+    for (const lane of this.lanes) {
+      lane.seal(discard);
+      lane.wake();
+    }
   }
 
   #deliverFrom(
     lane: LaneReader,
     share: number,
-    handler: (message: Uint8Array) => void,
+    handler: MessageHandler,
   ): number {
     let count = 0;
     while (count < share && !this.closed) {
       const message = lane.take(this.buffer);
       if (message === null) break;
       count++;
-      handler(message);
+      handler(message, lane.descriptor);
     }
     return count;
   }
