@@ -25,6 +25,7 @@ export {
   EngineWorker,
   type EngineWorkerOptions,
   runEngineWorker,
+  type RunEngineWorkerOptions,
 } from "./src/engine_worker.ts";
 export { FdEvent } from "./src/fd_event.ts";
 export type { FdHandlers } from "./src/fd_handlers.ts";

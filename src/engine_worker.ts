@@ -6,21 +6,21 @@
  * @module
  */
 
+import { isMainThread } from "node:worker_threads";
 import { Engine } from "./engine.ts";
 import type { InboxAddress } from "./mailbox.ts";
 import type { EngineOptions } from "./options.ts";
 import { Outbox } from "./outbox.ts";
-
-/** What the worker tells its parent, beside what its own code may post. */
-type Report =
-  | { edgewise: "ready"; control: InboxAddress; value: unknown }
-  | { edgewise: "stopped" }
-  | { edgewise: "failed"; error: unknown };
+import {
+  failedReport,
+  reportedError,
+  type WorkerReport,
+} from "./worker_report.ts";
 
 /** What both runtimes have in a worker's global scope. */
 interface WorkerScope {
   onmessage: ((event: MessageEvent) => void) | null;
-  postMessage(message: Report): void;
+  postMessage(message: WorkerReport): void;
 }
 
 const scope = globalThis as unknown as WorkerScope;
@@ -33,9 +33,20 @@ export interface EngineWorkerOptions {
   name?: string;
 }
 
+/** Options of {@linkcode runEngineWorker}: its engine's, and one more. */
+export interface RunEngineWorkerOptions extends EngineOptions {
+  /**
+   * Called once the engine has stopped or a handler has thrown, before the engine
+   * is closed and the worker ends: for closing what the setup function opened
+   * beside the engine, such as outboxes, which would stay open with the process.
+   */
+  stopped?(): void;
+}
+
 /**
  * A worker that runs an engine, seen from the thread that started it. Its module
- * calls {@linkcode runEngineWorker}.
+ * calls {@linkcode runEngineWorker}. In Deno, starting a worker needs
+ * `--allow-read` for the module.
  *
  * @example
  * ```ts ignore
@@ -45,89 +56,140 @@ export interface EngineWorkerOptions {
  * await using worker = new EngineWorker(url, { data: { port: 8080 } });
  * console.log(await worker.ready); // what the setup function returned
  * ```
- *
- * In Deno, starting a worker needs `--allow-read` of its module.
  */
 export class EngineWorker implements AsyncDisposable {
   /**
    * Fulfilled with what the setup function returned, once the engine is about
-   * to run; rejected if the worker fails before.
+   * to run. Rejected if the worker fails before, or is stopped before.
    */
   readonly ready: Promise<unknown>;
-  /** Fulfilled when the engine has stopped; rejected if the worker fails. */
+  /**
+   * Fulfilled when the engine has stopped and what it opened is closed. Rejected
+   * if the worker fails, with what was thrown: a {@linkcode SystemError} comes as
+   * one; of other errors structured clone keeps the message.
+   */
   readonly finished: Promise<void>;
+
   readonly #worker: Worker;
+  readonly #ready: PromiseWithResolvers<unknown> = Promise.withResolvers();
+  readonly #finished: PromiseWithResolvers<void> = Promise.withResolvers();
+  readonly #data: unknown;
+  #state: "starting" | "setup" | "running" | "ended" = "starting";
   #control: InboxAddress | null = null;
   #stopping = false;
+  #neverReady = false;
 
-  /** Starts the worker. */
+  /** Starts the worker. What goes wrong from here on is told by `ready`. */
   constructor(module: URL | string, options: EngineWorkerOptions = {}) {
     const { data, name } = options;
+    this.ready = this.#ready.promise;
+    this.finished = this.#finished.promise;
+    this.#data = data;
     this.#worker = new Worker(module, {
       type: "module",
       ...(name === undefined ? {} : { name }),
     });
-    const ready = Promise.withResolvers<unknown>();
-    const finished = Promise.withResolvers<void>();
-    this.ready = ready.promise;
-    this.finished = finished.promise;
-    // Whoever awaits neither is still told by the one that is awaited.
-    this.ready.catch(() => {});
-    this.finished.catch(() => {});
-    const failed = (error: unknown) => {
-      this.#worker.terminate();
-      ready.reject(error);
-      finished.reject(error);
-    };
-    this.#worker.onmessage = ({ data: report }: MessageEvent<Report>) => {
-      if (report?.edgewise === "ready") {
-        this.#control = report.control;
-        if (this.#stopping) this.#sendStop(report.control);
-        ready.resolve(report.value);
-      } else if (report?.edgewise === "failed") {
-        failed(report.error);
-      } else if (report?.edgewise === "stopped") {
-        this.#worker.terminate();
-        finished.resolve();
-      }
+    this.#worker.onmessage = ({ data }: MessageEvent<WorkerReport>) => {
+      this.#reported(data);
     };
     this.#worker.onerror = (event: ErrorEvent) => {
       event.preventDefault();
-      failed(event.error ?? new Error(event.message));
+      this.#fail(event.error ?? new Error(event.message));
     };
-    this.#worker.postMessage(data);
   }
 
   /**
    * Stops the worker's engine after the handler that is running, closes it, and
-   * ends the worker. Harmless if repeated.
+   * ends the worker. A setup function that is running is awaited first. Stopping
+   * again does nothing.
    *
-   * @returns `finished`.
+   * @returns When the worker has ended; rejected as `finished` is.
+   * @throws {SystemError} `EMFILE` if the process has no descriptor left: try
+   * again.
    */
-  stop(): Promise<void> {
-    if (!this.#stopping) {
-      this.#stopping = true;
-      if (this.#control !== null) this.#sendStop(this.#control);
-    }
-    return this.finished;
+  async stop(): Promise<void> {
+    if (!this.#stopping) this.#stop();
+    await this.finished;
   }
 
-  /** Stops the worker. */
+  /** Stops the worker. Does not throw again what `ready` was rejected with. */
   async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#neverReady) return;
     await this.stop();
+  }
+
+  #stop(): void {
+    if (this.#control !== null) this.#sendStop(this.#control);
+    this.#stopping = true;
+    if (this.#state === "starting" || this.#state === "setup") {
+      // Whoever stops it need not be told.
+      this.ready.catch(() => {});
+      this.#ready.reject(
+        new Error("The worker was stopped before it was ready"),
+      );
+    }
+    // It has no engine yet, and gets none.
+    if (this.#state === "starting") this.#end();
+  }
+
+  #reported(report: WorkerReport): void {
+    switch (report?.edgewise) {
+      case "begun":
+        return this.#setUp();
+      case "ready":
+        this.#state = "running";
+        this.#control = report.control;
+        if (this.#stopping) this.#sendStop(report.control);
+        return this.#ready.resolve(report.value);
+      case "stopped":
+        return this.#end();
+      case "failed":
+        return this.#fail(reportedError(report.failure));
+    }
+  }
+
+  #setUp(): void {
+    if (this.#state !== "starting") return;
+    try {
+      this.#worker.postMessage(this.#data);
+      this.#state = "setup";
+    } catch (error) {
+      // Not fit for structured clone.
+      this.#fail(error);
+    }
   }
 
   #sendStop(control: InboxAddress): void {
     using outbox = new Outbox(control);
     outbox.stop();
   }
+
+  #fail(error: unknown): void {
+    if (this.#state !== "running") {
+      this.#neverReady = true;
+      // Told by `ready` already.
+      this.finished.catch(() => {});
+      this.#ready.reject(error);
+    }
+    this.#finished.reject(error);
+    this.#end();
+  }
+
+  #end(): void {
+    this.#state = "ended";
+    this.#control = null;
+    this.#stopping = true;
+    this.#worker.terminate();
+    this.#finished.resolve();
+  }
 }
 
 /**
  * In a worker's module: makes an engine, hands it to `setup` with the data that
  * the worker was started with, and runs it until it is stopped, from here or by
- * {@linkcode EngineWorker.stop}. While it runs, no promise, timer or message of
- * the worker progresses.
+ * {@linkcode EngineWorker.stop}; then the engine is closed. While it runs, no
+ * promise, timer or message of the worker progresses. What `setup` or a handler
+ * throws ends the worker, and reaches {@linkcode EngineWorker}.
  *
  * @example
  * ```ts ignore
@@ -141,25 +203,34 @@ export class EngineWorker implements AsyncDisposable {
  * });
  * ```
  *
- * @param setup What it returns must be fit for structured clone.
+ * @param setup May be async. What it returns must be fit for structured clone.
+ * @throws {Error} If this is not a worker.
  */
 export function runEngineWorker(
   setup: (engine: Engine, data: unknown) => unknown,
-  options: EngineOptions = {},
+  options: RunEngineWorkerOptions = {},
 ): void {
-  scope.onmessage = ({ data }) => {
+  // Deno 2.9 takes its web workers for the main thread, Bun has no such scope.
+  if (isMainThread && !("WorkerGlobalScope" in globalThis)) {
+    throw new Error("Cannot run an engine worker: this is the main thread");
+  }
+  scope.onmessage = async ({ data }) => {
     try {
       using engine = new Engine(options);
-      const control = engine.inbox(
-        { sendersMax: 1, laneBytes: 64 },
-        () => {},
-      ).address;
-      const value = setup(engine, data);
-      scope.postMessage({ edgewise: "ready", control, value });
-      engine.run();
+      const limits = { sendersMax: 1, laneBytes: 64 };
+      const control = engine.inbox(limits, () => {}).address;
+      const value = await setup(engine, data);
+      try {
+        scope.postMessage({ edgewise: "ready", control, value });
+        engine.run();
+      } finally {
+        options.stopped?.();
+      }
     } catch (error) {
-      return scope.postMessage({ edgewise: "failed", error });
+      return scope.postMessage(failedReport(error));
     }
     scope.postMessage({ edgewise: "stopped" });
   };
+  // Not before: a message that comes while a module is loading is lost.
+  scope.postMessage({ edgewise: "begun" });
 }
