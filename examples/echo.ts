@@ -3,20 +3,28 @@
  * readiness.
  */
 import { argv, exit } from "node:process";
-import { type Connection, Engine, type Trigger } from "../mod.ts";
+import {
+  type Connection,
+  type ConnectionHandlers,
+  Engine,
+  type Trigger,
+} from "../mod.ts";
+
+/** What makes a connection an echo. */
+export const echoHandlers: ConnectionHandlers = { data: echo, drain: goOn };
 
 /** Serves until the process is ended. `argument` is a port; 0 picks one. */
-export function serveEcho(trigger: Trigger, argument = argv[2] ?? "8080") {
+export function serveEcho(
+  trigger: Trigger,
+  argument = argv[2] ?? "8080",
+): void {
   const port = Number(argument);
   if (!/^\d+$/.test(argument) || port > 65535) {
     fail(`The port must be an integer from 0 to 65535, and is ${argument}`);
   }
   try {
     const engine = new Engine({ trigger });
-    const listener = engine.listen({ port, backlog: 4096 }, {
-      data: echo,
-      drain: goOn,
-    });
+    const listener = engine.listen({ port, backlog: 4096 }, echoHandlers);
     console.log(`listening on 127.0.0.1:${listener.port}`);
     engine.run();
   } catch (error) {
@@ -41,7 +49,8 @@ function goOn(connection: Connection) {
   if (connection.context === undefined) connection.resume();
 }
 
-function fail(message: string): never {
+/** Ends the program with one line that says why. */
+export function fail(message: string): never {
   console.error(message);
   exit(1);
 }
