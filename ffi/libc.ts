@@ -13,8 +13,10 @@ import { Group } from "./group.ts";
 import type { SymbolTable } from "./runtime.ts";
 
 export { Group };
+export * from "./libc_messages.ts";
 export * from "./libc_proc.ts";
 export * from "./libc_process.ts";
+export * from "./libc_transfer.ts";
 
 /** The calls of an event loop. */
 export const epoll = new Group(

@@ -33,9 +33,19 @@
  */
 
 import { waitid } from "./children.ts";
-import { close, eventfd, fcntl, open, read, write } from "./descriptors.ts";
+import {
+  close,
+  eventfd,
+  fcntl,
+  open,
+  pipe2,
+  read,
+  unlink,
+  write,
+} from "./descriptors.ts";
 import { getdents64 } from "./directories.ts";
 import { epoll_create1, epoll_ctl, epoll_pwait2, epoll_wait } from "./epoll.ts";
+import { recvmmsg, recvmsg, sendmmsg, sendmsg } from "./messages.ts";
 import { waitReadable } from "./poll.ts";
 import { gettid, pidfd_open } from "./processes.ts";
 import { pthread_sigmask, signalfd } from "./signals.ts";
@@ -53,8 +63,10 @@ import {
   shutdown,
   socket,
 } from "./sockets.ts";
+import { statx } from "./status.ts";
 import type { SystemCalls } from "./system_calls.ts";
 import { clock_gettime, now, timerfd_create, timerfd_settime } from "./time.ts";
+import { sendfile, splice } from "./transfers.ts";
 import { writev } from "./vectors.ts";
 
 export * from "./children.ts";
@@ -62,6 +74,7 @@ export * from "./constants.ts";
 export * from "./constants_process.ts";
 export * from "./constants_signal.ts";
 export * from "./constants_socket.ts";
+export * from "./control_messages.ts";
 export * from "./descriptors.ts";
 export * from "./directories.ts";
 export * from "./epoll.ts";
@@ -69,13 +82,17 @@ export * from "./errno_codes.ts";
 export * from "./exec.ts";
 export * from "./layout.ts";
 export * from "./layout_process.ts";
+export * from "./messages.ts";
+export * from "./multicast.ts";
 export * from "./poll.ts";
 export * from "./processes.ts";
 export * from "./signal_listener_runtime_deno.ts";
 export * from "./signals.ts";
 export * from "./sockaddr.ts";
 export * from "./sockets.ts";
+export * from "./status.ts";
 export * from "./time.ts";
+export * from "./transfers.ts";
 export { readv, writev } from "./vectors.ts";
 export type { Memory } from "./arguments.ts";
 export { EpollEvents } from "./epoll_events.ts";
@@ -124,4 +141,13 @@ export const systemCalls: SystemCalls = {
   waitid,
   getdents64,
   clock_gettime,
+  sendmsg,
+  recvmsg,
+  sendmmsg,
+  recvmmsg,
+  pipe2,
+  sendfile,
+  splice,
+  statx,
+  unlink,
 };

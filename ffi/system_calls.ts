@@ -9,6 +9,8 @@
  * @module
  */
 
+import type { MessageVector } from "./messages.ts";
+
 /**
  * Bytes that a call reads or fills. A view on a SharedArrayBuffer is allowed; a
  * view's offset and length are honoured.
@@ -116,4 +118,52 @@ export interface SystemCalls {
   getdents64(fd: number, buffer: Bytes): number;
   /** clock_gettime(2): fills a `struct timespec`. */
   clock_gettime(clock: number, time: Int32Array): number;
+
+  /** sendmsg(2) with control data: the count. */
+  sendmsg(fd: number, data: Bytes, control: Bytes, flags: number): number;
+  /** recvmsg(2): fills data, control data, and `outcome`; returns the count. */
+  recvmsg(
+    fd: number,
+    data: Bytes,
+    control: Bytes,
+    outcome: Int32Array,
+    flags: number,
+  ): number;
+  /** sendmmsg(2) of `count` messages from `start` on: the number sent. */
+  sendmmsg(
+    fd: number,
+    vector: MessageVector,
+    start: number,
+    count: number,
+    flags: number,
+  ): number;
+  /** recvmmsg(2) of up to `count` messages: the number received. */
+  recvmmsg(
+    fd: number,
+    vector: MessageVector,
+    count: number,
+    flags: number,
+  ): number;
+
+  /** pipe2(2): fills a pair of descriptors. */
+  pipe2(fds: Int32Array, flags: number): number;
+  /** sendfile(2): the count; moves `offset` on. */
+  sendfile(
+    outFd: number,
+    inFd: number,
+    offset: BigInt64Array,
+    count: number,
+  ): number;
+  /** splice(2): the count, 0 at end of file. */
+  splice(inFd: number, outFd: number, count: number, flags: number): number;
+  /** statx(2): fills a `struct statx`. */
+  statx(
+    dirFd: number,
+    path: string,
+    flags: number,
+    mask: number,
+    status: Bytes,
+  ): number;
+  /** unlink(2). */
+  unlink(path: string): number;
 }
