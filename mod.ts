@@ -33,6 +33,14 @@ export { Inbox, type InboxOptions } from "./src/inbox.ts";
 export type { InboxAddress } from "./src/mailbox.ts";
 export type { EngineMetrics } from "./src/metrics.ts";
 export { Connection } from "./src/net/connection.ts";
+export {
+  Datagram,
+  type DatagramHandlers,
+  type DatagramOptions,
+} from "./src/net/datagram.ts";
+export type { DatagramEndpoint } from "./src/net/datagram_options.ts";
+export { DatagramPeer } from "./src/net/datagram_peer.ts";
+export { DatagramSocket } from "./src/net/datagram_socket.ts";
 export { Listener } from "./src/net/listener.ts";
 export type {
   AdoptOptions,

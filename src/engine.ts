@@ -13,6 +13,8 @@ import { Loop } from "./loop.ts";
 import type { EngineMetrics } from "./metrics.ts";
 import { adopt, connect } from "./net/connect.ts";
 import type { Connection } from "./net/connection.ts";
+import { Datagram } from "./net/datagram.ts";
+import type { DatagramHandlers, DatagramOptions } from "./net/datagram.ts";
 import { Listener } from "./net/listener.ts";
 import type {
   AdoptOptions,
@@ -274,9 +276,18 @@ export class Engine implements Disposable {
   }
 
   /**
-   * Takes over a connected stream socket, detached from another engine's
-   * connection, say, and closes it with the connection. `open` is called in the
-   * next turn.
+   * Opens a datagram socket, UDP or unix, and receives. Errors as for `listen`.
+   *
+   * @throws {TypeError} If an address can't be parsed.
+   */
+  datagram(options: DatagramOptions, handlers: DatagramHandlers): Datagram {
+    this.#check("datagram");
+    return new Datagram(this.#loop, options, handlers);
+  }
+
+  /**
+   * Takes over a connected stream socket, such as one detached from another
+   * engine's connection. `open` is called in the next turn.
    *
    * @throws {Error} If the descriptor is registered already, or no integer.
    * @throws {SystemError} `EBADF` if it is not open.

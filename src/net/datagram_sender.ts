@@ -1,0 +1,157 @@
+/**
+ * The sending side of a datagram socket: queued until the turn has read, then
+ * sent together; each failure concerns one datagram.
+ *
+ * @module
+ */
+
+import { EAGAIN, EINTR } from "../../ffi/mod.ts";
+import type { FdEvent } from "../fd_event.ts";
+import { queueWrite } from "../interest.ts";
+import { Timer } from "../timers.ts";
+import type { DatagramLimits } from "./datagram_options.ts";
+import type { DatagramPeer } from "./datagram_peer.ts";
+import { DatagramQueue } from "./datagram_queue.ts";
+import type { DatagramReports } from "./datagram_reports.ts";
+
+/** The pauses between attempts where the kernel does not tell of room. */
+const RETRY_MIN_MS = 1;
+const RETRY_MAX_MS = 64;
+
+/** How a socket sends. */
+export interface SenderKind {
+  readonly connected: boolean;
+  readonly isUnix: boolean;
+}
+
+/** Sends for one datagram socket. */
+export class DatagramSender {
+  readonly #event: FdEvent;
+  readonly #limits: DatagramLimits;
+  readonly #reports: DatagramReports;
+  /** An error may be that of a datagram sent before. */
+  readonly #tellsLater: boolean;
+  /** The kernel does not tell of room in the queue of one receiver of many. */
+  readonly #retries: boolean;
+  #queue: DatagramQueue | null = null;
+  /** The kernel took no more, and the queue waits for it. */
+  #waiting = false;
+  #retry: Timer | null = null;
+  #retryMs = RETRY_MIN_MS;
+  /** The error that the first datagram met, and is tried again after. */
+  #suspected = 0;
+
+  constructor(
+    event: FdEvent,
+    limits: DatagramLimits,
+    reports: DatagramReports,
+    { connected, isUnix }: SenderKind,
+  ) {
+    this.#event = event;
+    this.#limits = limits;
+    this.#reports = reports;
+    this.#tellsLater = connected && !isUnix;
+    this.#retries = isUnix && !connected;
+  }
+
+  /** The datagrams that wait. */
+  get length(): number {
+    return this.#queue === null ? 0 : this.#queue.length;
+  }
+
+  /** Queues a copy. False if there is no room, nor will be before the kernel takes more. */
+  send(bytes: Uint8Array, to: DatagramPeer | null): boolean {
+    const { queueMax, bufferMax } = this.#limits;
+    const queue = this.#queue ??= new DatagramQueue(queueMax, bufferMax);
+    if (!queue.push(bytes, to)) {
+      if (this.#waiting) return false;
+      this.flush();
+      if (!queue.push(bytes, to)) return false;
+    }
+    if (!this.#waiting) queueWrite(this.#event);
+    return true;
+  }
+
+  /** Sends what is queued, until the kernel takes no more. */
+  flush(): void {
+    const queue = this.#queue;
+    if (queue === null) return;
+    const { parts, fd } = this.#event;
+    while (queue.length > 0) {
+      const sent = queue.send(parts, fd);
+      if (sent > 0) {
+        this.#sent();
+        queue.drop(sent);
+      } else if (sent === -EAGAIN) {
+        return this.#wait();
+      } else if (sent !== -EINTR) {
+        this.#failed(queue, -sent);
+      }
+    }
+    this.#endWait();
+  }
+
+  /** Waits for room once more, after ERR or HUP ended that. */
+  rearm(): void {
+    if (this.#waiting && this.#retry === null) this.#event.enableWrite();
+  }
+
+  close(): void {
+    this.#retry?.cancel();
+    this.#queue = null;
+  }
+
+  #sent(): void {
+    this.#retryMs = RETRY_MIN_MS;
+    if (this.#suspected === 0) return;
+    // It was an earlier one's, as this one went.
+    this.#reports.failed("sendmmsg", this.#suspected, this.#event.fd);
+    this.#suspected = 0;
+  }
+
+  /**
+   * The first datagram was refused: it is dropped. On a connected socket the
+   * kernel may have told of an earlier one, so that it is tried once more.
+   */
+  #failed(queue: DatagramQueue, errno: number): void {
+    const { fd } = this.#event;
+    const suspected = this.#suspected;
+    if (this.#tellsLater && suspected === 0) {
+      this.#suspected = errno;
+      return;
+    }
+    this.#suspected = 0;
+    if (suspected !== 0 && suspected !== errno) {
+      this.#reports.failed("sendmmsg", suspected, fd);
+    }
+    this.#reports.failed("sendmmsg", errno, fd, queue.firstAddress());
+    queue.drop(1);
+  }
+
+  #wait(): void {
+    if (this.#retries) return this.#retryLater();
+    this.#event.writeReady = false;
+    if (!this.#waiting) this.#event.enableWrite();
+    this.#waiting = true;
+  }
+
+  #endWait(): void {
+    if (!this.#waiting) return;
+    this.#waiting = false;
+    this.#retry?.cancel();
+    this.#retry = null;
+    if (!this.#retries) this.#event.disableWrite();
+  }
+
+  #retryLater(): void {
+    this.#waiting = true;
+    this.#retry?.cancel();
+    const again = () => {
+      this.#retry = null;
+      queueWrite(this.#event);
+    };
+    const { parts } = this.#event;
+    this.#retry = new Timer(parts, this.#retryMs, again, false, 0);
+    this.#retryMs = Math.min(2 * this.#retryMs, RETRY_MAX_MS);
+  }
+}
