@@ -93,6 +93,42 @@ test("edge: enableWrite() on an active direction that is not ready is one MOD", 
   assertEquals(changes(counting), ["MOD"]);
 });
 
+test("edge: a re-arm or a one-shot is forgotten with its direction, though the other one stays", () => {
+  using files = new Files();
+  const [engine, counting] = counted();
+  using _ = engine;
+  const both = engine.register(files.eventfd(), {});
+  both.enable();
+  const writing = engine.register(files.eventfd(), {});
+  writing.enableWrite();
+  const reading = engine.register(files.eventfd(), {});
+  reading.enableRead();
+  engine.commit();
+  counting.reset();
+  both.enableRead();
+  both.disableRead();
+  both.enableRead();
+  assertEquals([both.changing, engine.commit()], [false, 0]);
+  both.enableWrite();
+  both.disableWrite();
+  both.enableWrite();
+  assertEquals([both.changing, engine.commit()], [false, 0]);
+  writing.oneshotRead();
+  writing.enableWrite();
+  writing.disableRead();
+  assertEquals([writing.changing, engine.commit()], [false, 0]);
+  reading.oneshotWrite();
+  reading.enableRead();
+  reading.disableWrite();
+  assertEquals([reading.changing, engine.commit()], [false, 0]);
+  // The other direction's demand stays.
+  both.enableWrite();
+  both.disableRead();
+  both.enableRead();
+  assertEquals([both.changing, engine.commit()], [true, 1]);
+  assertEquals(changes(counting), ["MOD"]);
+});
+
 for (const trigger of TRIGGERS) {
   test(`${trigger}: enabling an active direction that is ready makes no call and queues the handler`, () => {
     using files = new Files();
@@ -277,6 +313,7 @@ for (const trigger of TRIGGERS) {
       engine.commit();
     }
     assertEquals(counting.log, []);
+    assertEquals(engine.metrics.changesSaved, 0, "no change was asked for");
   });
 
   test(`${trigger}: 1,000 changed descriptors are exactly 1,000 calls, whatever was asked in between`, () => {

@@ -20,6 +20,7 @@ import {
   EPOLL_CTL_MOD,
   EPOLLERR,
   EpollEvents,
+  EPOLLEXCLUSIVE,
   EPOLLHUP,
   EPOLLIN,
   errnoName,
@@ -31,6 +32,7 @@ import {
   add,
   Files,
   put,
+  waitFor,
   waitForBytes,
   waitReadable,
 } from "./conformance/files.ts";
@@ -230,13 +232,35 @@ engineTest("a failed MOD leaves no entry", (setup) => {
   event.enableRead();
   engine.commit();
   files.dupTo(files.open("deno.json"), fd);
+  setup.changes();
   event.enableWrite();
   engine.turn(-1);
+  assertEquals(setup.changes(), ["MOD EPERM", "DEL EPERM"]);
   assertEquals(recorder.take(), ["a error EPERM"]);
   assertEquals([event.readState, event.writeState], ["inactive", "inactive"]);
   assert(!event.changing);
   assertEquals(epollEntries(engine.fd), []);
 });
+
+engineTest(
+  "an entry of somebody else that can't be modified: an error, and the entry goes",
+  (setup) => {
+    const { engine, files, recorder } = setup;
+    const fd = files.eventfd(1);
+    setup.addEntry(fd, EPOLLIN | EPOLLEXCLUSIVE);
+    const event = engine.register(fd, recorder.handlers("a"));
+    event.enableRead();
+    engine.commit();
+    assertEquals(setup.changes(), ["ADD EEXIST", "MOD EINVAL", "DEL"]);
+    assert(!event.changing);
+    assertEquals(epollEntries(engine.fd), []);
+    engine.turn(-1);
+    assertEquals(recorder.take(), ["a error EINVAL"]);
+    event.enableRead();
+    engine.commit();
+    assertEquals(setup.changes(), ["ADD"]);
+  },
+);
 
 // Changes that fail.
 
@@ -571,10 +595,13 @@ engineTest(
     put(accepted, 3);
     waitForBytes(client, 3);
     files.reset(accepted);
-    engine.turn(1_000);
+    // ERR and HUP are reported though nothing is asked for.
+    waitFor(client, 0);
     engine.turn(0);
-    assertEquals([...new Set(recorder.take())].sort(), ["a read", "a write"]);
+    assertEquals(recorder.take().sort(), ["a read", "a write"]);
     assertEquals([event.readState, event.writeState], ["active", "active"]);
+    assertEquals(event.read(scratch), 3);
+    assertEquals(errnoName(event.read(scratch)), "ECONNRESET");
   },
 );
 

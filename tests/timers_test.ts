@@ -298,7 +298,7 @@ test("a repeating timer that is due several times before its handler runs calls 
   }
   assertEquals(engine.dispatch(), 1);
   assertEquals(engine.dispatch(), 0);
-  assertEquals(fired, 1);
+  assertEquals([fired, engine.metrics.staleEvents], [1, 0]);
 });
 
 test("a repeating timer may cancel or set itself in its handler", () => {
@@ -336,6 +336,17 @@ test("the shortest period there is does not hold the loop up", () => {
   for (let turn = 0; turn < 100; turn++) engine.turn(-1);
   assertGreaterOrEqual(fired, 1);
   assertLessOrEqual(fired, 100);
+});
+
+test("a period that is lost in the clock's rounding does not hold the loop up", () => {
+  const clock = new VirtualClock(2 ** 43);
+  using engine = new Engine({}, clock.calls);
+  let fired = 0;
+  engine.timer(0.000_001, () => fired++, { repeat: true });
+  assertEquals(engine.turn(0), 1);
+  assertEquals(engine.turn(0), 0);
+  assertEquals(engine.turn(-1), 1);
+  assertEquals(fired, 2);
 });
 
 // Waiting.

@@ -126,6 +126,19 @@ test("work that queues itself again, in any queue, holds up nobody", () => {
   }
 });
 
+test("once all is drained, what comes next is taken from the fast queue on, whichever was last", () => {
+  const names = Object.keys(QUEUES);
+  for (const last of Object.values(QUEUES)) {
+    const queues = new WorkQueues();
+    queues.push(last, new Named("last"), TASK_WORK);
+    assertEquals(drain(queues), ["last"]);
+    for (const [name, queue] of Object.entries(QUEUES).reverse()) {
+      queues.push(queue, new Named(name), TASK_WORK);
+    }
+    assertEquals(drain(queues), names, `after queue ${last}`);
+  }
+});
+
 test("each queue holds far more than it began with, in order", () => {
   const queues = new WorkQueues(2);
   const expected: string[] = [];
