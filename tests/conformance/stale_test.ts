@@ -134,6 +134,34 @@ for (const trigger of TRIGGERS) {
     });
   }
 
+  test(`${trigger}: ${SOCKETS} datagram sockets that are all closed at the first datagram tell of closing once each`, () => {
+    using engine = new Engine({ trigger, dispatchMax: 10_000 });
+    const closes = new Map<Disposable, number>();
+    let datagrams = 0;
+    let errors = 0;
+    for (let index = 0; index < SOCKETS; index++) {
+      const datagram = engine.datagram({}, {
+        data() {
+          datagrams++;
+          for (const socket of closes.keys()) socket[Symbol.dispose]();
+        },
+        close(socket) {
+          closes.set(socket, (closes.get(socket) ?? 0) + 1);
+        },
+        error: () => void errors++,
+      });
+      closes.set(datagram, 0);
+      const { localAddress } = datagram;
+      assert(localAddress !== null);
+      assert(datagram.send(new Uint8Array(4), localAddress));
+    }
+    while (datagrams === 0) engine.turn(1_000);
+    engine.turn(0);
+    assertEquals([datagrams, errors], [1, 0]);
+    assertEquals([...closes.values()], new Array(SOCKETS).fill(1));
+    assertEquals(epollEntries(engine.fd), []);
+  });
+
   test(`${trigger}: connections that are all closed at the first data tell of closing once each`, () => {
     const COUNT = 200;
     using engine = new Engine({ trigger });
