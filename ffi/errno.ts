@@ -9,7 +9,7 @@
  * @module
  */
 
-import { getSystemErrorMap } from "node:util";
+import { builtin } from "./builtins.ts";
 import * as codes from "./errno_codes.ts";
 import { library } from "./library.ts";
 import type { BufferArgument, Pointer } from "./runtime.ts";
@@ -112,7 +112,8 @@ export class SystemError extends Error {
   constructor(syscall: string, errno: number, about: SystemErrorAbout = {}) {
     const number = Math.abs(errno);
     const code = errnoName(number);
-    const [, description] = getSystemErrorMap().get(-number) ?? [];
+    const [, description] =
+      builtin("node:util").getSystemErrorMap().get(-number) ?? [];
     super([
       `${syscall}: ${code}${description ? ` (${description})` : ""}`,
       ...(about.fd === undefined ? [] : [`descriptor ${about.fd}`]),

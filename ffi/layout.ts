@@ -6,13 +6,13 @@
  * @module
  */
 
-import process from "node:process";
+import { thisRuntime } from "./this_runtime.ts";
 
 /** The architectures whose layouts are known. */
 export type Architecture = "x86_64" | "aarch64";
 
 /** The architecture of this process. */
-export const architecture: Architecture = process.arch === "x64"
+export const architecture: Architecture = thisRuntime.machine === "x64"
   ? "x86_64"
   : "aarch64";
 

@@ -5,9 +5,8 @@
  * @module
  */
 
-import { bunRuntime } from "./runtime_bun.ts";
-import { denoRuntime } from "./runtime_deno.ts";
 import type { Runtime, Symbols, SymbolTable } from "./runtime.ts";
+import { thisRuntime } from "./this_runtime.ts";
 
 /** Why the C library can't be used. */
 export type LibraryErrorCode =
@@ -140,5 +139,5 @@ let found: Library | null = null;
 
 /** The C library of this process, found once. */
 export function library(): Library {
-  return found ??= findLibrary("Bun" in globalThis ? bunRuntime : denoRuntime);
+  return found ??= findLibrary(thisRuntime);
 }

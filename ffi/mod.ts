@@ -70,6 +70,7 @@ import { sendfile, splice } from "./transfers.ts";
 import { writev } from "./vectors.ts";
 
 export * from "./children.ts";
+export { builtin, currentProcess } from "./builtins.ts";
 export * from "./constants.ts";
 export * from "./constants_process.ts";
 export * from "./constants_signal.ts";

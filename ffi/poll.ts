@@ -1,6 +1,5 @@
 /** poll(2), on this thread and on another. @module */
 
-import { setTimeout as sleep } from "node:timers/promises";
 import { int32, requireRoom, uint32 } from "./arguments.ts";
 import { POLLIN } from "./constants.ts";
 import { check, errnoCopy, errnoView } from "./errno.ts";
@@ -67,7 +66,7 @@ async function look(fds: Int32Array, timeoutMs: number): Promise<number> {
   const deadline = now() + timeoutMs;
   let ready = poll(fds, 1, 0);
   while (ready === 0 && now() < deadline) {
-    await sleep(LOOK_INTERVAL_MS);
+    await new Promise((resolve) => setTimeout(resolve, LOOK_INTERVAL_MS));
     ready = poll(fds, 1, 0);
   }
   return ready;

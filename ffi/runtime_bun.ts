@@ -1,7 +1,6 @@
 /** Bun's foreign function interface. @module */
 
-import { createRequire } from "node:module";
-import process from "node:process";
+import { currentProcess } from "./builtins.ts";
 import type {
   Pointer,
   Runtime,
@@ -21,7 +20,8 @@ interface BunFfi {
 
 // Not a static import: under Deno no module has that name.
 function bunFfi(): BunFfi {
-  return createRequire(import.meta.url)("bun:ffi") as BunFfi;
+  const meta = import.meta as unknown as { require(name: string): unknown };
+  return meta.require("bun:ffi") as BunFfi;
 }
 
 const bunTypes = {
@@ -46,8 +46,14 @@ function openOne(path: string, name: string, definition: SymbolDefinition) {
 
 /** The runtime where the program runs under Bun. */
 export const bunRuntime: Runtime = {
-  platform: process.platform,
-  machine: process.arch,
+  get platform() {
+    return currentProcess().platform;
+  },
+
+  get machine() {
+    return currentProcess().arch;
+  },
+
   nonblocking: false,
 
   granted: () => true,

@@ -1,12 +1,11 @@
 /** Deno's foreign function interface. @module */
 
-import process from "node:process";
 import type { Pointer, Runtime, Symbols, SymbolTable } from "./runtime.ts";
 
 /** The runtime where the program runs under Deno. */
 export const denoRuntime: Runtime = {
-  platform: process.platform,
-  machine: process.arch,
+  platform: Deno.build.os,
+  machine: Deno.build.arch === "x86_64" ? "x64" : "arm64",
   nonblocking: true,
 
   granted(path?: string): boolean {

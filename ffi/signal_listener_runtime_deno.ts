@@ -1,6 +1,7 @@
 /** Deno's own signal listeners, in a worker that writes eventfds. @module */
 
-import { type MessagePort, Worker } from "node:worker_threads";
+import type { MessagePort, Worker } from "node:worker_threads";
+import { builtin } from "./builtins.ts";
 import { library } from "./library.ts";
 
 // What the worker does, as the word says that it shares.
@@ -49,6 +50,7 @@ export class SignalListener {
       'import { parentPort, workerData } from "node:worker_threads";' +
       `(${listen})(parentPort, workerData);`;
     const url = `data:text/javascript,${encodeURIComponent(program)}`;
+    const { Worker } = builtin("node:worker_threads");
     this.#worker = new Worker(new URL(url), { workerData });
     this.#worker.unref();
     Atomics.wait(state, 0, STARTING, START_MAX_MS);

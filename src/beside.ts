@@ -5,8 +5,7 @@
  * @module
  */
 
-import { setImmediate } from "node:timers";
-import { EFD_CLOEXEC, EFD_NONBLOCK, SystemError } from "../ffi/mod.ts";
+import { builtin, EFD_CLOEXEC, EFD_NONBLOCK, SystemError } from "../ffi/mod.ts";
 import { FdEvent } from "./fd_event.ts";
 import type { OwnHandlers } from "./fd_handlers.ts";
 import type { Loop } from "./loop.ts";
@@ -129,5 +128,6 @@ export class Beside {
 
 /** Lets everything else of this thread have its turn. */
 function others(): Promise<void> {
+  const { setImmediate } = builtin("node:timers");
   return new Promise((resolve) => setImmediate(resolve));
 }

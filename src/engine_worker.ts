@@ -6,7 +6,7 @@
  * @module
  */
 
-import { isMainThread } from "node:worker_threads";
+import { builtin } from "../ffi/mod.ts";
 import { Engine } from "./engine.ts";
 import type { InboxAddress } from "./mailbox.ts";
 import type { EngineOptions } from "./options.ts";
@@ -211,6 +211,7 @@ export function runEngineWorker(
   options: RunEngineWorkerOptions = {},
 ): void {
   // Deno 2.9 takes its web workers for the main thread, Bun has no such scope.
+  const { isMainThread } = builtin("node:worker_threads");
   if (isMainThread && !("WorkerGlobalScope" in globalThis)) {
     throw new Error("Cannot run an engine worker: this is the main thread");
   }

@@ -4,8 +4,8 @@
  * @module
  */
 
-import process from "node:process";
 import {
+  currentProcess,
   EFD_CLOEXEC,
   EFD_NONBLOCK,
   F_DUPFD_CLOEXEC,
@@ -73,7 +73,7 @@ export class SignalBridge implements Disposable {
   ) {
     this.#parts = engine.parts;
     for (const name of names) checkSignal(this.#parts, name);
-    if (process.versions.bun !== undefined) {
+    if (currentProcess().versions.bun !== undefined) {
       throw new Error(
         "Cannot bridge signals: Bun gives them to the main thread alone (1.4). " +
           "Use withSignalsBlocked() and the engine's signal()",

@@ -6,9 +6,9 @@
  * @module
  */
 
-import { basename, isAbsolute, resolve } from "node:path";
-import process from "node:process";
 import {
+  builtin,
+  currentProcess,
   execveBytes,
   getpid,
   gettid,
@@ -102,7 +102,7 @@ function findObstacle(
   if (gettid() !== getpid()) {
     return "this is a Worker; call it on the main thread, at its start";
   }
-  if (process.connected) return "its IPC channel would be lost";
+  if (currentProcess().connected) return "its IPC channel would be lost";
   const script = scriptOf(args);
   if (script === "-") return "it came from standard input, which is read";
   if (isElsewhere(script)) {
@@ -122,18 +122,19 @@ function argumentsOf(cmdline: Uint8Array): string[] {
 /** `deno test` and `deno bench` run their modules on threads of their own, `bun test` does not. */
 function runsTests([, command]: readonly string[]): boolean {
   if (command !== "test" && command !== "bench") return false;
-  if (process.versions.bun === undefined) return gettid() !== getpid();
-  return process.env.NODE_ENV === "test";
+  if (currentProcess().versions.bun === undefined) return gettid() !== getpid();
+  return currentProcess().env.NODE_ENV === "test";
 }
 
 /** What the runtime was given as the program, before the program's own arguments. */
 function scriptOf(args: readonly string[]): string {
-  return args.at(-1 - process.argv.slice(2).length) ?? "";
+  return args.at(-1 - currentProcess().argv.slice(2).length) ?? "";
 }
 
 /** Whether a path no longer leads to the module that is running. */
 function isElsewhere(script: string): boolean {
-  const running = process.argv[1] ?? "";
+  const { basename, isAbsolute, resolve } = builtin("node:path");
+  const running = currentProcess().argv[1] ?? "";
   if (!isAbsolute(running) || basename(script) !== basename(running)) {
     return false;
   }

@@ -1,0 +1,31 @@
+/**
+ * Modules of Node.js that both runtimes have, loaded when they are first needed:
+ * importing one takes 5 to 20 ms of a program's start (Deno 2.9.6).
+ *
+ * @module
+ */
+
+import type * as path from "node:path";
+import type nodeProcess from "node:process";
+import type * as timers from "node:timers";
+import type * as util from "node:util";
+import type * as workerThreads from "node:worker_threads";
+
+interface Builtins {
+  "node:path": typeof path;
+  "node:timers": typeof timers;
+  "node:util": typeof util;
+  "node:worker_threads": typeof workerThreads;
+}
+
+/** The process, as Node.js shows it. */
+export function currentProcess(): typeof nodeProcess {
+  return (globalThis as unknown as { process: typeof nodeProcess }).process;
+}
+
+/** A module of Node.js. */
+export function builtin<Name extends keyof Builtins>(
+  name: Name,
+): Builtins[Name] {
+  return currentProcess().getBuiltinModule(name) as unknown as Builtins[Name];
+}
