@@ -4,8 +4,14 @@ import type { Pointer, Runtime, Symbols, SymbolTable } from "./runtime.ts";
 
 /** The runtime where the program runs under Deno. */
 export const denoRuntime: Runtime = {
-  platform: Deno.build.os,
-  machine: Deno.build.arch === "x86_64" ? "x64" : "arm64",
+  get platform() {
+    return Deno.build.os;
+  },
+
+  get machine() {
+    return Deno.build.arch === "x86_64" ? "x64" : "arm64";
+  },
+
   nonblocking: true,
 
   granted(path?: string): boolean {
