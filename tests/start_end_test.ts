@@ -206,9 +206,9 @@ straceTest(
     );
     const ppolls = ofEngine.filter(({ name }) => name === "ppoll").length;
     const waits = ofEngine.length - ppolls;
-    // Five timers of the runtime set one of the engine each: each ends the wait,
-    // and the wait for its own timer comes after it. One more waits at first.
-    assertEquals(ppolls, 10);
+    // Five rounds: a wait that ends as a timer is set, and one for that timer,
+    // unless that is due already by then.
+    assert(ppolls >= 5 && ppolls <= 10, `${ppolls} calls of ppoll`);
     // A look at what there is follows each, and another one follows a handler.
     assert(waits <= 2 * ppolls, `${waits} calls of epoll_wait`);
   },
