@@ -7,7 +7,7 @@ import { formatHead, formatLegend, formatResult } from "./report.ts";
 import { summarize, type WorkloadResult } from "./results.ts";
 import { buildTools, type Tools } from "./tools.ts";
 import { takeTurn } from "./turn.ts";
-import type { Workload } from "./workloads.ts";
+import type { Transport, Workload } from "./workloads.ts";
 
 /** Measures what the options ask for and prints it. */
 async function bench(options: Options, directory: string): Promise<void> {
@@ -15,14 +15,18 @@ async function bench(options: Options, directory: string): Promise<void> {
   const machine = describeMachine();
   const cores = chooseCores();
   const { rounds, warmupSeconds, seconds } = options;
-  const { peers, missing } = choosePeers(tools, options.peers);
+  const chosen = options.workloads.map((workload) => ({
+    workload,
+    ...choosePeers(tools, workload.transport, options.peers),
+  }));
+  const missing = [...new Set(chosen.flatMap(({ missing }) => missing))];
 
   console.log(formatHead(machine, cores, rounds, seconds));
   if (missing.length > 0) {
     console.log(`Not found here, so left out: ${missing.join(", ")}.`);
   }
   const results: WorkloadResult[] = [];
-  for (const workload of options.workloads) {
+  for (const { workload, peers } of chosen) {
     const result = await measure(workload, peers, tools, cores, options);
     results.push(result);
     console.log(formatResult(result));
@@ -86,8 +90,12 @@ function order(count: number, round: number): number[] {
   return round % 2 === 0 ? turns : turns.reverse();
 }
 
-function choosePeers(tools: Tools, names: string[] | undefined) {
-  const { peers, missing } = echoPeers(tools);
+function choosePeers(
+  tools: Tools,
+  transport: Transport,
+  names: string[] | undefined,
+) {
+  const { peers, missing } = echoPeers(tools, transport);
   if (names === undefined) return { peers, missing };
   const chosen = names.map((name) => {
     const peer = peers.find((peer) => peer.name === name);

@@ -1,5 +1,6 @@
 /** The servers that are compared, and how each is started. */
 import { benchFile, findProgram, type Tools } from "./tools.ts";
+import type { Transport } from "./workloads.ts";
 
 /** A server, on a machine that has what it needs. */
 export interface Peer {
@@ -13,9 +14,43 @@ export interface Peer {
 /** A server that may lack the program it runs on. */
 type Candidate = Omit<Peer, "command"> & { command: string[] | undefined };
 
-/** The echo servers that can run here, and the names of those that can't. */
-export function echoPeers(tools: Tools): { peers: Peer[]; missing: string[] } {
-  const candidates: Candidate[] = [
+/** The servers of a transport that can run here, and the names of those that can't. */
+export function echoPeers(
+  tools: Tools,
+  transport: Transport,
+): { peers: Peer[]; missing: string[] } {
+  const candidates = transport === "udp" ? udpPeers(tools) : tcpPeers(tools);
+  const peers: Peer[] = [];
+  const missing: string[] = [];
+  for (const { name, label, command } of candidates) {
+    if (command === undefined) missing.push(name);
+    else peers.push({ name, label, command });
+  }
+  return { peers, missing };
+}
+
+function udpPeers(tools: Tools): Candidate[] {
+  return [
+    {
+      name: "c",
+      label: "C, recvmmsg loop: the limit",
+      command: [tools.udpEcho],
+    },
+    {
+      name: "edgewise",
+      label: "Edgewise, engine.datagram",
+      command: deno("edgewise_udp.ts"),
+    },
+    {
+      name: "deno-listen",
+      label: "Deno, Deno.listenDatagram",
+      command: deno("deno_datagram.ts", "--unstable-net"),
+    },
+  ];
+}
+
+function tcpPeers(tools: Tools): Candidate[] {
+  return [
     { name: "c", label: "C, epoll loop: the limit", command: [tools.echo] },
     {
       name: "bare-ffi",
@@ -53,17 +88,10 @@ export function echoPeers(tools: Tools): { peers: Peer[]; missing: string[] } {
       command: deno("node_net.mjs"),
     },
   ];
-  const peers: Peer[] = [];
-  const missing: string[] = [];
-  for (const { name, label, command } of candidates) {
-    if (command === undefined) missing.push(name);
-    else peers.push({ name, label, command });
-  }
-  return { peers, missing };
 }
 
-function deno(file: string): string[] {
-  const flags = ["run", "--quiet", "--no-lock", "--allow-all"];
+function deno(file: string, ...more: string[]): string[] {
+  const flags = ["run", "--quiet", "--no-lock", "--allow-all", ...more];
   return [Deno.execPath(), ...flags, peerFile(file)];
 }
 

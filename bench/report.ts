@@ -123,7 +123,7 @@ export function formatLegend(): string {
   return [
     ...lines.map(([title, means]) => `${title.padEnd(width)}  ${means}`),
     `${"of …".padEnd(width)}  ` +
-    "the column before, against C's epoll loop or Deno.listen: the ratio in " +
+    "the column before, against C's epoll loop or Deno's own API: the ratio in " +
     "each round, then the median",
   ].join("\n");
 }

@@ -5,16 +5,20 @@ import { fileURLToPath } from "node:url";
 export interface Tools {
   /** Runs a program on one core. */
   onCore: string;
-  /** The load generator. */
+  /** The load generators. */
   load: string;
-  /** The echo server in C. */
+  udpLoad: string;
+  /** The echo servers in C. */
   echo: string;
+  udpEcho: string;
 }
 
 const SOURCES: Record<keyof Tools, string> = {
   onCore: "load/on_core.c",
   load: "load/load.c",
+  udpLoad: "load/udp_load.c",
   echo: "peers/echo.c",
+  udpEcho: "peers/udp_echo.c",
 };
 
 /** The path of a file in `bench/`. */
@@ -45,7 +49,7 @@ export async function buildTools(directory: string): Promise<Tools> {
     );
   }
   const built = { ...SOURCES };
-  for (const name of ["onCore", "load", "echo"] as const) {
+  for (const name of Object.keys(SOURCES) as (keyof Tools)[]) {
     built[name] = `${directory}/${name}`;
     const { success } = await new Deno.Command(compiler, {
       args: ["-O2", "-o", built[name], benchFile(SOURCES[name])],

@@ -58,7 +58,7 @@ export async function takeTurn(
   if (port === undefined) throw new Error("it printed no port");
 
   await using load = onCore(cores.client, [
-    tools.load,
+    workload.transport === "udp" ? tools.udpLoad : tools.load,
     `--port=${port}`,
     `--connections=${workload.connections}`,
     `--size=${workload.sizeBytes}`,

@@ -11,9 +11,13 @@ export interface Target {
   atMost?: number;
 }
 
+/** What carries the messages. */
+export type Transport = "tcp" | "udp";
+
 /** One load, given to each peer in turn. */
 export interface Workload {
   name: string;
+  transport: Transport;
   title: string;
   connections: number;
   sizeBytes: number;
@@ -37,6 +41,28 @@ export const workloads: readonly Workload[] = [
   echo(64, 500, 1),
   echo(16 * 1024, 50, 1),
   echo(64, 50, 32),
+  {
+    name: "udp-64",
+    transport: "udp",
+    title: "UDP echo: 64 bytes, sockets: 16, datagrams in flight on each: 8",
+    connections: 16,
+    sizeBytes: 64,
+    depth: 8,
+    targets: [
+      {
+        peer: "edgewise",
+        measure: "messagesPerSecond",
+        of: "c",
+        atLeast: 0.85,
+      },
+      {
+        peer: "edgewise",
+        measure: "messagesPerSecond",
+        of: "deno-listen",
+        atLeast: 3.5,
+      },
+    ],
+  },
 ];
 
 function echo(
@@ -48,6 +74,7 @@ function echo(
   const pipelined = depth > 1 ? `-pipelined-${depth}` : "";
   return {
     name: `echo-${sizeBytes}-${connections}${pipelined}`,
+    transport: "tcp",
     title: `Echo: ${sizeBytes} bytes, connections: ${connections}, ` +
       `messages in flight on each: ${depth}`,
     connections,

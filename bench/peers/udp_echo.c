@@ -1,0 +1,105 @@
+/*
+ * The limit for datagrams: a UDP echo server on epoll in C. Edge-triggered,
+ * recvmmsg and sendmmsg of up to 64 messages, sent from where they were received.
+ *
+ *   udp_echo
+ */
+#define _GNU_SOURCE
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
+enum { BATCH = 64, MESSAGE_BYTES = 65536, EVENTS_MAX = 512 };
+
+static char memory[BATCH][MESSAGE_BYTES];
+static struct sockaddr_storage names[BATCH];
+static struct iovec pieces[BATCH];
+static struct mmsghdr messages[BATCH];
+
+static void fail(const char *call)
+{
+    perror(call);
+    exit(1);
+}
+
+static void send_all(int fd, int count)
+{
+    for (int sent = 0; sent < count;) {
+        int n = sendmmsg(fd, messages + sent, count - sent, MSG_NOSIGNAL);
+
+        /* A datagram that can't be sent is dropped. */
+        sent += n > 0 ? n : 1;
+    }
+}
+
+static void serve(int fd)
+{
+    for (;;) {
+        for (int i = 0; i < BATCH; i++) {
+            pieces[i].iov_len = MESSAGE_BYTES;
+            messages[i].msg_hdr.msg_namelen = sizeof(names[i]);
+        }
+
+        int n = recvmmsg(fd, messages, BATCH, 0, NULL);
+
+        if (n < 0) {
+            if (errno == EAGAIN) {
+                return;
+            }
+            fail("recvmmsg");
+        }
+        for (int i = 0; i < n; i++) {
+            pieces[i].iov_len = messages[i].msg_len;
+        }
+        send_all(fd, n);
+        if (n < BATCH) {
+            return;
+        }
+    }
+}
+
+int main(void)
+{
+    static struct epoll_event events[EVENTS_MAX];
+    struct sockaddr_in address = {
+        .sin_family = AF_INET,
+        .sin_addr = { htonl(INADDR_LOOPBACK) },
+    };
+    socklen_t address_bytes = sizeof(address);
+    int epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    struct epoll_event event = { .events = EPOLLIN | EPOLLET, .data.fd = fd };
+
+    if (epoll_fd < 0 || fd < 0) {
+        fail("socket");
+    }
+    if (bind(fd, (struct sockaddr *) &address, sizeof(address)) < 0
+        || getsockname(fd, (struct sockaddr *) &address, &address_bytes) < 0
+        || epoll_ctl(epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0)
+    {
+        fail("bind");
+    }
+    for (int i = 0; i < BATCH; i++) {
+        pieces[i].iov_base = memory[i];
+        messages[i].msg_hdr.msg_name = &names[i];
+        messages[i].msg_hdr.msg_iov = &pieces[i];
+        messages[i].msg_hdr.msg_iovlen = 1;
+    }
+
+    printf("listening on 127.0.0.1:%d\n", ntohs(address.sin_port));
+    fflush(stdout);
+
+    for (;;) {
+        int n = epoll_wait(epoll_fd, events, EVENTS_MAX, -1);
+
+        if (n < 0 && errno != EINTR) {
+            fail("epoll_wait");
+        }
+        for (int i = 0; i < n; i++) {
+            serve(events[i].data.fd);
+        }
+    }
+}
