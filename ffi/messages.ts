@@ -45,12 +45,14 @@ function address(memory: Bytes): number {
  * c.socketpair(c.AF_UNIX, c.SOCK_DGRAM | c.SOCK_CLOEXEC, 0, pair);
  *
  * const sent = new c.MessageVector(2, new TextEncoder().encode("onetwo"));
- * sent.setData(0, 0, 3);
- * sent.setData(1, 3, 3);
+ * sent.set(0, 0, 0, 0, 3); // no address, 3 bytes from 0 on
+ * sent.set(1, 0, 0, 3, 3);
  * console.log(c.sendmmsg(pair[0], sent, 0, 2)); // 2
  *
  * const received = new c.MessageVector(8, new Uint8Array(8 * 100));
- * for (let index = 0; index < 8; index++) received.setData(index, index * 100, 100);
+ * for (let index = 0; index < 8; index++) {
+ *   received.set(index, 0, 0, index * 100, 100);
+ * }
  * console.log(c.recvmmsg(pair[1], received, 8, c.MSG_DONTWAIT)); // 2
  * console.log(received.length(1)); // 3
  * for (const fd of pair) c.close(fd);
@@ -64,6 +66,7 @@ export class MessageVector {
   /** The array itself, as the kernel has it. */
   readonly words: Int32Array<ArrayBuffer>;
   readonly #pieces: Int32Array<ArrayBuffer>;
+  readonly #nameRooms: Int32Array<ArrayBuffer>;
   readonly #base: number;
 
   /**
@@ -81,6 +84,7 @@ export class MessageVector {
     this.#base = address(bytes);
     this.words = new Int32Array(messagesMax * STRIDE);
     this.#pieces = new Int32Array(messagesMax * IOVEC_STRIDE);
+    this.#nameRooms = new Int32Array(messagesMax);
     const pieces = address(new Uint8Array(this.#pieces.buffer));
     for (let index = 0; index < messagesMax; index++) {
       const at = index * STRIDE;
@@ -90,26 +94,43 @@ export class MessageVector {
   }
 
   /**
-   * Says where the data of a message are, or may be put. Throws RangeError
-   * outside the memory, as the others do.
+   * Says where the address and the data of a message are, or may be put, by
+   * their offsets in the memory. An address of no bytes is no address. Throws
+   * RangeError outside the memory.
    */
-  setData(index: number, offset: number, length: number): void {
-    this.#check(index, offset, length);
-    const at = index * IOVEC_STRIDE;
-    setPointer(this.#pieces, at, this.#base + offset);
-    this.#pieces[at + IOVEC_LENGTH] = length;
+  set(
+    index: number,
+    name: number,
+    nameLength: number,
+    data: number,
+    dataLength: number,
+  ): void {
+    const nameEnd = uint32(name) + uint32(nameLength);
+    const dataEnd = uint32(data) + uint32(dataLength);
+    const end = Math.max(nameEnd, dataEnd);
+    if (uint32(index) >= this.messagesMax || end > this.bytes.length) {
+      throw new RangeError(
+        `Cannot set message ${index} of ${this.messagesMax}: it ends at ${end}, and there are ${this.bytes.length} bytes`,
+      );
+    }
+    const at = index * STRIDE;
+    const base = this.#base;
+    setPointer(this.words, at + NAME, nameLength === 0 ? 0 : base + name);
+    this.words[at + NAME_LENGTH] = nameLength;
+    this.#nameRooms[index] = nameLength;
+    const piece = index * IOVEC_STRIDE;
+    setPointer(this.#pieces, piece, base + data);
+    this.#pieces[piece + IOVEC_LENGTH] = dataLength;
   }
 
   /**
-   * Says where the address of a message is, or may be put; one of no bytes is
-   * no address. To be said again before each receiving, which leaves the length
-   * that the address has.
+   * Gives the addresses of the first `count` messages their room again: the
+   * kernel has put the lengths that they have in its place.
    */
-  setName(index: number, offset: number, length: number): void {
-    this.#check(index, offset, length);
-    const at = index * STRIDE;
-    setPointer(this.words, at + NAME, length === 0 ? 0 : this.#base + offset);
-    this.words[at + NAME_LENGTH] = length;
+  restoreNames(count: number): void {
+    for (let index = 0; index < count; index++) {
+      this.words[index * STRIDE + NAME_LENGTH] = this.#nameRooms[index];
+    }
   }
 
   /** The length of a message's address. */
@@ -125,14 +146,6 @@ export class MessageVector {
   /** What the kernel says of a received message: MSG_TRUNC and its like. */
   flags(index: number): number {
     return this.words[index * STRIDE + FLAGS];
-  }
-
-  #check(index: number, offset: number, length: number): void {
-    const end = uint32(offset) + uint32(length);
-    if (uint32(index) < this.messagesMax && end <= this.bytes.length) return;
-    throw new RangeError(
-      `Cannot set message ${index} of ${this.messagesMax}: it would take bytes ${offset} to ${end}, and there are ${this.bytes.length}`,
-    );
   }
 }
 

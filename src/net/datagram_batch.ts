@@ -38,8 +38,8 @@ export class ReceiveBatch {
     const words = new Int32Array(this.#bytes.buffer);
     this.#peers = Array.from({ length: batchMax }, (_, index) => {
       const at = index * this.#stride;
-      this.#vector.setName(index, at, ADDRESS_BYTES);
-      this.#vector.setData(index, at + ADDRESS_BYTES, messageMax);
+      const data = at + ADDRESS_BYTES;
+      this.#vector.set(index, at, ADDRESS_BYTES, data, messageMax);
       return new DatagramPeer(words, at >> 2, 0);
     });
     this.#views = new Array(batchMax * VIEWS).fill(null);
@@ -47,10 +47,7 @@ export class ReceiveBatch {
 
   /** Receives in one call. Returns the messages, or the negative errno. */
   receive(parts: EngineParts, fd: number): number {
-    // The kernel has put the addresses' lengths where their room was said.
-    for (let index = 0; index < this.count; index++) {
-      this.#vector.setName(index, index * this.#stride, ADDRESS_BYTES);
-    }
+    this.#vector.restoreNames(this.count);
     const max = this.#vector.messagesMax;
     const count = parts.calls.recvmmsg(fd, this.#vector, max, MSG_TRUNC);
     this.count = Math.max(count, 0);

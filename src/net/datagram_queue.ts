@@ -68,8 +68,7 @@ export class DatagramQueue {
     this.#memory.set(bytes, data);
     this.#starts[index] = this.#used;
     this.#lengths[index] = bytes.length;
-    this.#vector.setName(index, this.#used, nameLength);
-    this.#vector.setData(index, data, bytes.length);
+    this.#vector.set(index, this.#used, nameLength, data, bytes.length);
     this.#used = used;
     return true;
   }
@@ -142,8 +141,7 @@ export class DatagramQueue {
       const data = this.#used + aligned(nameLength);
       this.#starts[this.#end] = this.#used;
       this.#lengths[this.#end] = length;
-      this.#vector.setName(this.#end, this.#used, nameLength);
-      this.#vector.setData(this.#end, data, length);
+      this.#vector.set(this.#end, this.#used, nameLength, data, length);
       this.#end++;
       this.#used += size;
     }
