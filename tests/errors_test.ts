@@ -425,6 +425,24 @@ engineTest(
 );
 
 engineTest(
+  "a failed change keeps one wait from blocking, and no more",
+  (setup) => {
+    const { engine, files, recorder, counting } = setup;
+    const event = engine.register(
+      files.open("deno.json"),
+      recorder.handlers("a"),
+    );
+    event.enable();
+    engine.commit();
+    engine.turn(-1);
+    assertEquals(recorder.take(), ["a error EPERM"]);
+    counting.reset();
+    engine.turn(0.01);
+    assert(counting.count("epoll_pwait2") > 0, "this one may block");
+  },
+);
+
+engineTest(
   "an error handler may use every verb, and be told once more",
   (setup) => {
     const { engine, files, recorder } = setup;
