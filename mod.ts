@@ -32,7 +32,9 @@ export type { FdHandlers } from "./src/fd_handlers.ts";
 export { Inbox, type InboxOptions } from "./src/inbox.ts";
 export type { InboxAddress } from "./src/mailbox.ts";
 export type { EngineMetrics } from "./src/metrics.ts";
+export type { TimeoutKind } from "./src/net/activity.ts";
 export { Connection } from "./src/net/connection.ts";
+export type { SendFileOptions } from "./src/net/file_piece.ts";
 export {
   Datagram,
   type DatagramHandlers,
@@ -48,7 +50,17 @@ export type {
   ConnectOptions,
   ListenOptions,
 } from "./src/net/options.ts";
-export { StreamSocket } from "./src/net/stream_socket.ts";
+export { ReceivingSocket } from "./src/net/receiving_socket.ts";
+export { SendingSocket } from "./src/net/sending_socket.ts";
+export type {
+  SocketOptionName,
+  SocketOptions,
+} from "./src/net/socket_options.ts";
+export {
+  type KeepAliveOptions,
+  StreamSocket,
+} from "./src/net/stream_socket.ts";
+export type { TcpInfo, TcpState } from "./src/net/tcp_info.ts";
 export type { EngineOptions, TimerOptions } from "./src/options.ts";
 export { Outbox, type PostOptions, type PostResult } from "./src/outbox.ts";
 export { type ProcessExit, ProcessWatch } from "./src/process_watch.ts";

@@ -92,7 +92,9 @@ export class Timer implements Disposable {
     }
     this.#delayMs = delayMs;
     this.due = false;
-    this.#schedule(this.#parts.calls.now() + Math.max(delayMs, 0));
+    const nowMs = this.#parts.calls.now();
+    this.#parts.timers.nowMs = nowMs;
+    this.#schedule(nowMs + Math.max(delayMs, 0));
   }
 
   /** Makes sure that the handler is not called again. Harmless if repeated. */
@@ -153,6 +155,8 @@ export function checkDelay(valueMs: number, name: string): void {
 
 /** The heap of an engine's timers. */
 export class Timers {
+  /** The clock as it was last read for a timer: in each turn that has one. */
+  nowMs = -Infinity;
   #heap: Timer[] = [];
   #cancelled = 0;
   #order = 0;
@@ -198,6 +202,7 @@ export class Timers {
    * that have begun to be due go along with those that must fire now.
    */
   expire(nowMs: number): Timer | null {
+    this.nowMs = nowMs;
     if (this.nearestMs() === Infinity) return null;
     const top = this.#heap[0];
     if (top.deadlineMs > nowMs) return null;

@@ -30,7 +30,7 @@ export class Closing implements Task {
     const { handlers } = this.#shared;
     const error = this.#error;
     if (error === null) {
-      this.#shared.closed?.();
+      this.#shared.closed?.(this.source);
       if (handlers.close === undefined) return 0;
       handlers.close(this.source);
       return 1;

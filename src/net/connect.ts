@@ -16,7 +16,7 @@ import {
 import type { EngineParts } from "../parts.ts";
 import { Timer } from "../timers.ts";
 import { CONNECT_QUEUE, FAST, TASK_WORK } from "../work_queue.ts";
-import { Connection } from "./connection.ts";
+import { Connection, NO_SOCKET } from "./connection.ts";
 import {
   type AdoptOptions,
   BUFFER_MAX,
@@ -52,7 +52,8 @@ export function connect(
   const readsWhole = isInternet(address);
   const shared = { parts, handlers, bufferMax, readsWhole };
   const fd = streamSocket(parts.calls, address);
-  const connection = new Connection(shared, fd, true);
+  const connection = new Connection(shared, NO_SOCKET);
+  connection.useSocket(fd, addressText(address));
   attempt(parts, connection, address, encoded, 1);
   return connection;
 }
@@ -70,7 +71,7 @@ export function adopt(
   const address = boundAddress(parts.calls, fd);
   const readsWhole = address !== null && isInternet(address);
   const shared = { parts, handlers, bufferMax, readsWhole };
-  const connection = new Connection(shared, fd, false);
+  const connection = new Connection(shared, fd);
   const open = () => {
     if (!connection.closed) handlers.open?.(connection);
     return 1;
@@ -91,7 +92,7 @@ function attempt(
   const result = parts.calls.connect(connection.fd, encoded);
   // An interrupted connect(2) goes on by itself.
   if (result === 0 || result === -EINPROGRESS || result === -EINTR) {
-    connection.awaitConnected(addressText(address));
+    connection.awaitConnected();
     return;
   }
   if (result === -EAGAIN && !isInternet(address) && count < ATTEMPTS_MAX) {

@@ -187,7 +187,7 @@ export class Listener implements Disposable {
 
   #open(fd: number): void {
     this.#connections++;
-    const connection = new Connection(this.#connectionParts, fd, false);
+    const connection = new Connection(this.#connectionParts, fd);
     this.#handlers.open?.(connection);
   }
 

@@ -6,6 +6,7 @@
 
 import type { SystemError } from "../../ffi/mod.ts";
 import type { EngineParts } from "../parts.ts";
+import type { TimeoutKind } from "./activity.ts";
 import type { Connection } from "./connection.ts";
 
 /**
@@ -28,6 +29,12 @@ export interface ConnectionHandlers {
    * writes are flushed.
    */
   end?(connection: Connection): void;
+  /**
+   * A timeout of {@linkcode Connection.timeout} has passed. The connection goes
+   * on, and the timeout starts over. Without this handler the connection fails
+   * with `ETIMEDOUT` and is reset.
+   */
+  timeout?(connection: Connection, kind: TimeoutKind): void;
   /** Called exactly once, as the last handler of the connection. */
   close?(connection: Connection): void;
   /** The connection failed; called at most once. `close` follows. */
@@ -95,8 +102,10 @@ export interface ConnectionParts {
   readonly bufferMax: number;
   /** Whether one read takes all there is, buffer permitting: TCP. */
   readonly readsWhole: boolean;
+  /** Whether somebody asks which connections are idle. */
+  readonly notesActivity?: boolean;
   /** Told when a connection has closed. */
-  closed?(): void;
+  closed?(connection: Connection): void;
 }
 
 /** The default of `bufferMax`. */

@@ -1,25 +1,21 @@
 /**
  * The sending side of a connection: straight to the kernel while it takes all,
- * from a bounded queue of copies once it does not, and the end after the last.
+ * from a queue once it does not, and the end after the last.
  *
  * @module
  */
 
-import {
-  type Bytes,
-  EAGAIN,
-  EINTR,
-  MSG_NOSIGNAL,
-  SHUT_WR,
-} from "../../ffi/mod.ts";
+import { type Bytes, EAGAIN, EINTR, SHUT_WR } from "../../ffi/mod.ts";
+import { SystemError } from "../../ffi/mod.ts";
 import type { FdEvent } from "../fd_event.ts";
 import { writeAgain } from "../interest.ts";
-import { SendBuffer } from "./send_buffer.ts";
+import { sendBytes, sendChunks } from "./send_direct.ts";
+import { type Piece, SendQueue } from "./send_queue.ts";
 
 /** Bytes sent for one event before other descriptors have their turn. */
 const BUDGET_BYTES = 1024 * 1024;
 
-/** What `flush()` has left to do. */
+/** Something is left to send. */
 export const MORE = 1;
 /** Everything that was queued has been sent just now. */
 export const DRAINED = 2;
@@ -28,25 +24,33 @@ export const IDLE = 3;
 
 /** Sends for one connection. Failures are negative errnos. */
 export class Sender {
+  /** The socket's; another one when another address is tried. */
+  event: FdEvent;
   /** The user will write no more. */
   ending = false;
   /** The sending side is shut down, after all writes. */
   ended = false;
-  /** Bytes queued. */
+  /** Bytes queued, files not counted. */
   length = 0;
+  /** Changes whenever something queued is sent. */
+  progress = 0;
 
-  readonly #event: FdEvent;
-  #buffer: SendBuffer | null = null;
+  #queue: SendQueue | null = null;
   /** The write handler is wanted: something could not be sent at once. */
   #flushing = false;
 
   constructor(event: FdEvent) {
-    this.#event = event;
+    this.event = event;
   }
 
   /** Whether the write handler is wanted. */
   get flushing(): boolean {
     return this.#flushing;
+  }
+
+  /** Whether nothing is queued. */
+  get empty(): boolean {
+    return this.#queue === null || this.#queue.empty;
   }
 
   /**
@@ -55,96 +59,146 @@ export class Sender {
    */
   write(bytes: Bytes, bufferMax: number): number {
     let sent = 0;
-    if (this.length === 0) {
-      sent = this.#send(bytes);
+    if (this.empty) {
+      sent = sendBytes(this.event, bytes);
       if (sent === bytes.length || sent < 0) return sent;
     }
-    return sent + this.queue(bytes, sent, bufferMax, true);
+    return sent + this.queueBytes(bytes, sent, bufferMax, true);
+  }
+
+  /** `write()` of several chunks. */
+  writev(chunks: readonly Bytes[], bufferMax: number): number {
+    let sent = 0;
+    if (this.empty) {
+      sent = sendChunks(this.event, chunks);
+      if (sent < 0) return sent;
+    }
+    return sent + this.queueChunks(chunks, sent, bufferMax, true);
   }
 
   /** Queues bytes from `offset` on; `armed` once the socket is connected. */
-  queue(
+  queueBytes(
     bytes: Bytes,
     offset: number,
     bufferMax: number,
     armed: boolean,
   ): number {
-    if (armed && !this.#flushing) this.#event.enableWrite();
-    this.#flushing = true;
+    this.#wantFlush(armed);
     const count = Math.min(bytes.length - offset, bufferMax - this.length);
     if (count <= 0) return 0;
-    this.#buffer ??= new SendBuffer();
-    this.#buffer.push(bytes, offset, count);
+    this.#queue ??= new SendQueue();
+    this.#queue.addBytes(bytes, offset, count);
     this.length += count;
     return count;
   }
 
+  /** Queues the chunks but for the first `skipped` bytes of them all. */
+  queueChunks(
+    chunks: readonly Bytes[],
+    skipped: number,
+    bufferMax: number,
+    armed: boolean,
+  ): number {
+    let taken = 0;
+    let left = skipped;
+    for (const chunk of chunks) {
+      const offset = Math.min(left, chunk.length);
+      left -= offset;
+      if (offset === chunk.length) continue;
+      const count = this.queueBytes(chunk, offset, bufferMax, armed);
+      taken += count;
+      if (offset + count < chunk.length) break;
+    }
+    return taken;
+  }
+
+  /**
+   * Sends a piece after what is queued. What can't be sent now is left to the
+   * write handler. Returns `MORE`, `DRAINED`, or the negative errno.
+   */
+  send(piece: Piece, armed: boolean): number {
+    this.#queue ??= new SendQueue();
+    const waits = !this.#queue.empty || !armed;
+    this.#queue.add(piece);
+    const left = waits ? MORE : this.#advance(this.#queue);
+    if (left === MORE) this.#wantFlush(armed);
+    return left;
+  }
+
   /** Sends what is queued, within a budget. Returns what is left, or an errno. */
   flush(): number {
-    let left = BUDGET_BYTES;
-    while (this.length > 0) {
-      if (left <= 0) {
-        // The kernel would not report the room that is still there.
-        writeAgain(this.#event);
-        return MORE;
-      }
-      const buffer = this.#buffer as SendBuffer;
-      const first = buffer.first();
-      const sent = this.#send(first);
-      if (sent < 0) return sent;
-      left -= sent;
-      this.length -= sent;
-      buffer.drop(sent);
-      if (sent < first.length) return MORE;
+    if (this.#queue !== null) {
+      const left = this.#advance(this.#queue);
+      if (left !== DRAINED) return left;
     }
     if (!this.#flushing) return IDLE;
-    this.#buffer = null;
+    this.#queue = null;
     this.quiet();
     return DRAINED;
+  }
+
+  /** What a negative errno of one of these methods was about. */
+  failure(errno: number): SystemError {
+    const piece = this.empty ? undefined : this.#queue?.first;
+    const fd = this.event.fd;
+    const { syscall = "send", address } = piece ?? {};
+    return new SystemError(
+      syscall,
+      errno,
+      address === undefined ? { fd } : { fd, address },
+    );
   }
 
   /** No write handler until there is something to send. */
   quiet(): void {
     this.#flushing = false;
-    if (this.#event.rules.repeats) this.#event.disableWrite();
-    else this.#event.blockWrite();
+    if (this.event.rules.repeats) this.event.disableWrite();
+    else this.event.blockWrite();
   }
 
   /** Drops what is queued. */
   clear(): void {
     this.length = 0;
-    this.#buffer = null;
+    this.#queue?.clear();
+    this.#queue = null;
   }
 
   /** Shuts the sending side down. Returns 0 or the negative errno. */
   end(): number {
     if (this.ended) return 0;
     this.ended = true;
-    return this.#event.parts.calls.shutdown(this.#event.fd, SHUT_WR);
+    return this.event.parts.calls.shutdown(this.event.fd, SHUT_WR);
   }
 
-  /**
-   * Sends until all is sent or it would block: the kernel reports room again
-   * only to those who have met EAGAIN. Returns the bytes sent.
-   */
-  #send(bytes: Bytes): number {
-    const { calls } = this.#event.parts;
-    let sent = 0;
-    while (sent < bytes.length) {
-      const count = calls.send(
-        this.#event.fd,
-        sent === 0 ? bytes : bytes.subarray(sent),
-        MSG_NOSIGNAL,
-      );
+  #wantFlush(armed: boolean): void {
+    if (armed && !this.#flushing) this.event.enableWrite();
+    this.#flushing = true;
+  }
+
+  /** Sends from the queue. Returns `MORE`, `DRAINED`, or the negative errno. */
+  #advance(queue: SendQueue): number {
+    const { calls } = this.event.parts;
+    let budget = BUDGET_BYTES;
+    while (!queue.empty) {
+      if (budget <= 0) {
+        // The kernel would not report the room that is still there.
+        writeAgain(this.event);
+        return MORE;
+      }
+      const piece = queue.first;
+      const count = piece.send(calls, this.event.fd, budget);
       if (count >= 0) {
-        sent += count;
+        budget -= count;
+        this.progress = (this.progress + count) | 0;
+        if (piece.copied) this.length -= count;
+        if (piece.sent) queue.shift();
       } else if (count === -EAGAIN) {
-        this.#event.writeReady = false;
-        return sent;
+        this.event.writeReady = false;
+        return MORE;
       } else if (count !== -EINTR) {
         return count;
       }
     }
-    return sent;
+    return DRAINED;
   }
 }

@@ -36,19 +36,6 @@ import { checkInteger } from "./options.ts";
 const ADDRESS_BYTES_MAX = 128;
 
 const ON: Bytes = new Uint8Array(new Int32Array([1]).buffer);
-const OFF: Bytes = new Uint8Array(new Int32Array([0]).buffer);
-/** `struct linger { int l_onoff, l_linger; }`: discard and reset on close. */
-const LINGER_ZERO: Bytes = new Uint8Array(new Int32Array([1, 0]).buffer);
-
-/** The value of a socket option that is on or off. */
-export function flag(enabled: boolean): Bytes {
-  return enabled ? ON : OFF;
-}
-
-/** The value of SO_LINGER that makes close(2) send an RST. */
-export function lingerZero(): Bytes {
-  return LINGER_ZERO;
-}
 
 /** Where a socket is, or is to be. */
 export interface Endpoint {

@@ -4,24 +4,31 @@
  * @module
  */
 
-import {
-  type Bytes,
-  IPPROTO_TCP,
-  SO_ERROR,
-  SO_KEEPALIVE,
-  SO_LINGER,
-  type SocketAddress,
-  SOL_SOCKET,
-  SystemError,
-  TCP_NODELAY,
-} from "../../ffi/mod.ts";
+import { SO_ERROR, type SocketAddress, SOL_SOCKET } from "../../ffi/mod.ts";
 import type { FdEvent } from "../fd_event.ts";
-import { boundAddress, flag, lingerZero, peerAddress } from "./socket.ts";
+import { boundAddress, peerAddress } from "./socket.ts";
+import {
+  getSocketOption,
+  setSocketOption,
+  type SocketOptionName,
+  type SocketOptions,
+} from "./socket_options.ts";
+import { type TcpInfo, tcpInfo } from "./tcp_info.ts";
+
+/** When the kernel probes an idle peer. What is left out is the system's. */
+export interface KeepAliveOptions {
+  /** Seconds idle before the first probe, 1 to 32767. */
+  idleSeconds?: number;
+  /** Seconds between probes, 1 to 32767. */
+  intervalSeconds?: number;
+  /** Probes without an answer before the connection fails, 1 to 127. */
+  count?: number;
+}
 
 /** A connected stream socket; {@linkcode Connection} reads and writes it. */
 export abstract class StreamSocket implements Disposable {
   /** @internal */
-  protected readonly event: FdEvent;
+  protected event: FdEvent;
   #localAddress: SocketAddress | null = null;
   #remoteAddress: SocketAddress | null = null;
 
@@ -33,7 +40,10 @@ export abstract class StreamSocket implements Disposable {
   /** Whether the connection is closed: `close` has run or is about to. */
   abstract get closed(): boolean;
 
-  /** The socket's descriptor; -1 once the connection is closed. */
+  /**
+   * The socket's descriptor; -1 once the connection is closed, and while the
+   * name of its host is looked up.
+   */
   get fd(): number {
     return this.closed ? -1 : this.event.fd;
   }
@@ -55,22 +65,81 @@ export abstract class StreamSocket implements Disposable {
   }
 
   /**
+   * Asks the kernel for the value of a socket option.
+   *
+   * @example
+   * ```ts
+   * import { Engine } from "@edgewise/epoll";
+   *
+   * using engine = new Engine();
+   * const { port } = engine.listen({}, {});
+   * const connection = engine.connect({ port }, {});
+   * connection.setOption("TCP_USER_TIMEOUT", 30_000);
+   * console.log(connection.getOption("TCP_USER_TIMEOUT")); // 30000
+   * ```
+   *
+   * @throws {SystemError} `EOPNOTSUPP` or `ENOPROTOOPT` where the socket has no
+   * such option, `EBADF` once it is closed.
+   */
+  getOption<K extends SocketOptionName>(option: K): SocketOptions[K] {
+    return getSocketOption(this.event.parts.calls, this.fd, option);
+  }
+
+  /**
+   * Sets a socket option.
+   *
+   * @throws {TypeError} If the option is not known, or the value is of another
+   * type than the option's.
+   * @throws {SystemError} As {@linkcode StreamSocket.getOption}; `EINVAL` for a
+   * value out of its range; `EPERM` for one that takes a privilege.
+   */
+  setOption<K extends SocketOptionName>(
+    option: K,
+    value: SocketOptions[K],
+  ): void {
+    setSocketOption(this.event.parts.calls, this.fd, option, value);
+  }
+
+  /**
    * Sets TCP_NODELAY: whether small writes go out at once.
    *
    * @throws {SystemError} `EOPNOTSUPP` where the socket is not TCP, `EBADF` once
    * it is closed.
    */
   setNoDelay(enabled = true): void {
-    this.#set("TCP_NODELAY", IPPROTO_TCP, TCP_NODELAY, flag(enabled));
+    this.setOption("TCP_NODELAY", enabled);
   }
 
   /**
-   * Sets SO_KEEPALIVE: whether the kernel probes an idle peer.
+   * Sets SO_KEEPALIVE: whether the kernel probes an idle peer; with options, on
+   * and when.
    *
-   * @throws {SystemError} `EBADF` once the connection is closed.
+   * @throws {SystemError} `EBADF` once the connection is closed; with options,
+   * `EOPNOTSUPP` where the socket is not TCP, `EINVAL` for one out of its range.
    */
-  setKeepAlive(enabled = true): void {
-    this.#set("SO_KEEPALIVE", SOL_SOCKET, SO_KEEPALIVE, flag(enabled));
+  setKeepAlive(enabled: boolean | KeepAliveOptions = true): void {
+    if (typeof enabled !== "boolean") {
+      const { idleSeconds, intervalSeconds, count } = enabled;
+      if (idleSeconds !== undefined) {
+        this.setOption("TCP_KEEPIDLE", idleSeconds);
+      }
+      if (intervalSeconds !== undefined) {
+        this.setOption("TCP_KEEPINTVL", intervalSeconds);
+      }
+      if (count !== undefined) this.setOption("TCP_KEEPCNT", count);
+    }
+    this.setOption("SO_KEEPALIVE", enabled !== false);
+  }
+
+  /**
+   * Asks the kernel for what it knows of the TCP connection: its state, times,
+   * losses and windows.
+   *
+   * @throws {SystemError} `EOPNOTSUPP` where the socket is not TCP, `EBADF` once
+   * it is closed.
+   */
+  tcpInfo(): TcpInfo {
+    return tcpInfo(this.event.parts.calls, this.fd);
   }
 
   /** Closes the socket at once. Closing again does nothing. */
@@ -81,10 +150,9 @@ export abstract class StreamSocket implements Disposable {
     this.close();
   }
 
-  /** @internal Has close(2) send an RST. */
+  /** @internal Has close(2) send an RST, of a socket that there is. */
   protected resetOnClose(): void {
-    const { calls } = this.event.parts;
-    calls.setsockopt(this.event.fd, SOL_SOCKET, SO_LINGER, lingerZero());
+    if (this.event.fd >= 0) this.setOption("SO_LINGER", 0);
   }
 
   /** @internal The socket's pending error, cleared by this; 0 for none. */
@@ -94,15 +162,5 @@ export abstract class StreamSocket implements Disposable {
     const { calls } = this.event.parts;
     calls.getsockopt(this.event.fd, SOL_SOCKET, SO_ERROR, bytes);
     return value[0];
-  }
-
-  #set(option: string, level: number, name: number, value: Bytes): void {
-    const { calls } = this.event.parts;
-    const result = calls.setsockopt(this.fd, level, name, value);
-    if (result < 0) {
-      throw new SystemError(`setsockopt(${option})`, -result, {
-        fd: this.event.fd,
-      });
-    }
   }
 }

@@ -1,0 +1,207 @@
+/**
+ * The sending half of a connection: writes with a bounded buffer, files, and the
+ * end.
+ *
+ * @module
+ */
+
+import { type Bytes, EPIPE, SystemError } from "../../ffi/mod.ts";
+import type { FdEvent } from "../fd_event.ts";
+import type { Activity } from "./activity.ts";
+import { FilePiece, type SendFileOptions } from "./file_piece.ts";
+import type { ConnectionParts } from "./options.ts";
+import type { Piece } from "./send_queue.ts";
+import { DRAINED, Sender } from "./sender.ts";
+import { CLOSED, CONNECTING, LOST, OPEN } from "./stage.ts";
+import { StreamSocket } from "./stream_socket.ts";
+
+/** What a {@linkcode Connection} sends, and how. */
+export abstract class SendingSocket extends StreamSocket {
+  /** @internal */
+  protected readonly shared: ConnectionParts;
+  /** @internal */
+  protected readonly sender: Sender;
+  /** @internal CONNECTING, OPEN, LOST or CLOSED. */
+  protected stage: number;
+  /** @internal The peer will send no more. */
+  protected readEnded = false;
+  /** @internal Whether the end of what is read is no reason to close. */
+  protected outlivesEnd: boolean;
+  /** @internal Noted only if somebody wants to know. */
+  protected activity: Activity | null = null;
+
+  /** @internal */
+  constructor(shared: ConnectionParts, event: FdEvent, stage: number) {
+    super(event);
+    this.shared = shared;
+    this.sender = new Sender(event);
+    this.stage = stage;
+    this.outlivesEnd = shared.handlers.end !== undefined;
+  }
+
+  /** Bytes accepted from the user that the kernel has not taken yet. */
+  get bufferedBytes(): number {
+    return this.sender.length;
+  }
+
+  /** Whether the connection is closed: `close` has run or is about to. */
+  override get closed(): boolean {
+    return this.stage >= LOST;
+  }
+
+  /**
+   * Sends bytes, and buffers a copy of what the kernel does not take, up to
+   * `bufferMax`. Large writes stop once 8 MiB are sent, so that others are served.
+   *
+   * @returns The bytes accepted. If fewer than offered, offer the rest at
+   * `drain`. 0 once the connection was closed by the peer or by an error.
+   * @throws {SystemError} `EPIPE` after `end()`, `shutdown()` or `close()`.
+   */
+  write(bytes: Bytes): number {
+    return this.#write(bytes, this.shared.bufferMax);
+  }
+
+  /**
+   * Sends several chunks one after the other, as `write()` does, with one system
+   * call, writev(2), for up to 1024 of them.
+   *
+   * @returns The bytes accepted, of all chunks together, as for `write()`.
+   * @throws {SystemError} As `write()` does.
+   */
+  writev(chunks: readonly Bytes[]): number {
+    this.#checkWritable("writev");
+    if (!this.#takesMore()) return 0;
+    const { bufferMax } = this.shared;
+    if (this.stage === CONNECTING) {
+      return this.sender.queueChunks(chunks, 0, bufferMax, false);
+    }
+    if (this.sender.empty) this.activity?.sent();
+    return this.#taken(this.sender.writev(chunks, bufferMax));
+  }
+
+  /**
+   * Sends a file, or a part of one, after what is buffered, by sendfile(2): its
+   * bytes do not come into the process. What is written or sent after this
+   * follows it. Reading a file that is not in memory holds up the loop.
+   *
+   * If the file has become shorter when its end is sent, the connection fails
+   * with `ENODATA` and is reset, so that the peer does not take it for whole.
+   *
+   * @example
+   * ```ts
+   * import { Engine } from "@edgewise/epoll";
+   *
+   * using engine = new Engine();
+   * engine.listen({}, {
+   *   open(connection) {
+   *     connection.sendFile("index.html", { offset: 100, length: 50 });
+   *     connection.end();
+   *   },
+   * });
+   * ```
+   *
+   * @param file A path, or a descriptor that stays yours: keep it open until
+   * all is sent.
+   * @returns Whether all of it has been handed to the kernel. If not, `drain` is
+   * called once it has, as for what is buffered.
+   * @throws {SystemError} What open(2) refuses, such as `ENOENT`, with the path;
+   * `EISDIR` or `EINVAL` for what is not a regular file; `EPIPE` as `write()`.
+   * @throws {RangeError} If the file does not have the bytes asked for.
+   */
+  sendFile(file: string | number, options: SendFileOptions = {}): boolean {
+    this.#checkWritable("sendfile");
+    if (!this.#takesMore()) return false;
+    const piece = new FilePiece(this.event.parts.calls, file, options);
+    return this.sendPiece(piece);
+  }
+
+  /**
+   * Ends the sending side after what has been written, and after `bytes`, which
+   * are buffered whole. The connection closes when the peer has ended, too.
+   * Throws `EPIPE` as `write()` does.
+   */
+  end(bytes?: Bytes): void {
+    this.#checkWritable("shutdown");
+    if (bytes !== undefined && bytes.length > 0) this.#write(bytes, Infinity);
+    this.sender.ending = true;
+    if (this.stage === OPEN && this.sender.empty) this.endSending();
+  }
+
+  /** `end()` without bytes. */
+  shutdown(): void {
+    this.end();
+  }
+
+  /** @internal Sends what the kernel moves by itself; whether all of it is sent. */
+  protected sendPiece(piece: Piece): boolean {
+    if (this.sender.empty) this.activity?.sent();
+    const left = this.sender.send(piece, this.stage === OPEN);
+    if (left < 0) this.sendFailed(left);
+    return left === DRAINED;
+  }
+
+  /** @internal There may be room for what is queued. */
+  protected sendQueued(): void {
+    const before = this.sender.progress;
+    const left = this.sender.flush();
+    if (left < 0) return this.sendFailed(left);
+    if (this.sender.progress !== before) this.activity?.sent();
+    if (left !== DRAINED) return;
+    if (this.closesSoon()) this.destroy(LOST, null);
+    else if (this.sender.ending) this.endSending();
+    else this.drained();
+  }
+
+  /** @internal The peer has ended, the user does not care: only what is queued is left. */
+  protected closesSoon(): boolean {
+    return this.readEnded && !this.outlivesEnd;
+  }
+
+  /** @internal All is sent. */
+  protected endSending(): void {
+    const result = this.sender.end();
+    if (result < 0) this.fail("shutdown", -result);
+    else if (this.readEnded) this.destroy(LOST, null);
+  }
+
+  /** @internal Sending has failed with a negative errno. */
+  protected sendFailed(errno: number): void {
+    const error = this.sender.failure(errno);
+    // A peer that has got a part must not take it for the whole.
+    if (error.syscall !== "send") this.resetOnClose();
+    this.destroy(LOST, error);
+  }
+
+  /** @internal Tells that everything has been sent. */
+  protected abstract drained(): void;
+  /** @internal Closes, with an error. */
+  protected abstract fail(syscall: string, errno: number): void;
+  /** @internal Closes. */
+  protected abstract destroy(stage: number, error: SystemError | null): void;
+
+  #write(bytes: Bytes, bufferMax: number): number {
+    this.#checkWritable("send");
+    if (!this.#takesMore()) return 0;
+    if (this.stage === CONNECTING) {
+      return this.sender.queueBytes(bytes, 0, bufferMax, false);
+    }
+    if (this.activity !== null && this.sender.empty) this.activity.sent();
+    return this.#taken(this.sender.write(bytes, bufferMax));
+  }
+
+  #taken(count: number): number {
+    if (count >= 0) return count;
+    this.sendFailed(count);
+    return 0;
+  }
+
+  #takesMore(): boolean {
+    return this.stage !== LOST && !this.closesSoon();
+  }
+
+  #checkWritable(syscall: string): void {
+    if (this.sender.ending || this.stage === CLOSED) {
+      throw new SystemError(syscall, EPIPE, { fd: this.event.fd });
+    }
+  }
+}
