@@ -142,6 +142,33 @@ engineTest("what is written behind a full buffer keeps its order", (engine) => {
   peer.close();
 });
 
+engineTest(
+  "a backlog of many writes goes out whole, though one event is not for all of it",
+  (engine) => {
+    const { recorder, peer, connection } = open(engine, { bufferMax: PLENTY });
+    const part = new Uint8Array(10_000);
+    let accepted = 0;
+    for (let count = 0; count === 0 || count === part.length;) {
+      count = connection.write(part);
+      accepted += count;
+    }
+    assertEquals(connection.bufferedBytes, PLENTY);
+    let received = 0;
+    while (received < accepted) {
+      received += peer.drain().bytes;
+      // All has been read: what is sent from here on, the engine sends unasked.
+      const before = received;
+      runUntil(engine, () => {
+        received += peer.drain().bytes;
+        return received > before;
+      });
+    }
+    runUntil(engine, () => recorder.has("drain"));
+    assertEquals(received, accepted);
+    peer.close();
+  },
+);
+
 engineTest("what was buffered is a copy", (engine) => {
   const { peer, connection } = open(engine, { bufferMax: PLENTY });
   const sent = pattern(PLENTY);
@@ -210,6 +237,28 @@ countingTest(
       return connection.bufferedBytes === 0;
     });
     assert(counting.count("send") < 1000, `${counting.count("send")} sends`);
+    peer.close();
+  },
+);
+
+countingTest(
+  "a backlog goes out in portions, between which others have their turn",
+  (engine, counting) => {
+    const { peer, connection } = open(engine, { bufferMax: PLENTY });
+    const part = new Uint8Array(10_000);
+    while (connection.write(part) === part.length);
+    peer.drain();
+    counting.reset();
+    runUntil(engine, () => counting.count("send") > 0);
+    settle(engine);
+    let portion = 0;
+    let largest = 0;
+    for (const { name, result } of counting.log) {
+      if (name.startsWith("epoll_")) portion = 0;
+      if (name === "send") portion += Math.max(result as number, 0);
+      largest = Math.max(largest, portion);
+    }
+    assert(largest < 2 * 1024 * 1024, `${largest} bytes in one go`);
     peer.close();
   },
 );

@@ -15,16 +15,33 @@ const PERMISSIONS = [
   "--allow-ffi",
   `--allow-ffi=/lib/${Deno.build.arch}-linux-gnu/libc.so.6`,
 ];
+/** Enough for a loaded machine; what works is never near it. */
+const TIMEOUT_MS = 60_000;
 const LARGE = pattern(3_000_000);
 
-/** An example on a port of its own. */
-async function serve(
-  script: string,
-  permission: string = "--allow-ffi",
-): Promise<Program & { listens: number }> {
-  const flags = ["--no-prompt", permission];
-  const server = Program.deno(script, { flags, args: ["0"] });
-  return Object.assign(server, { listens: await server.port() });
+/** An example on a port of its own. A client that waits in vain sees it end. */
+class EchoServer implements AsyncDisposable {
+  readonly program: Program;
+  readonly #timer: ReturnType<typeof setTimeout>;
+
+  private constructor(program: Program, readonly port: number) {
+    this.program = program;
+    this.#timer = setTimeout(() => program.signal("SIGKILL"), TIMEOUT_MS);
+  }
+
+  static async start(
+    script: string,
+    permission: string = "--allow-ffi",
+  ): Promise<EchoServer> {
+    const flags = ["--no-prompt", permission];
+    const program = Program.deno(script, { flags, args: ["0"] });
+    return new EchoServer(program, await program.port());
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    clearTimeout(this.#timer);
+    await this.program[Symbol.asyncDispose]();
+  }
 }
 
 /** Reads up to the end. */
@@ -89,64 +106,84 @@ async function pythonClient(port: number): Promise<void> {
 }
 
 /** A client that is a program, if it is there. */
-function program(command: string, args: (port: number) => string[]) {
+function program(
+  command: string,
+  args: (port: number) => string[],
+  talk: (client: ForeignClient) => Promise<void>,
+) {
   return async (port: number) => {
     if (!await isInstalled(command)) {
       console.log(`${command} is not installed`);
       return;
     }
     await using client = new ForeignClient(command, args(port));
-    await client.exchange("hello");
-    await client.exchange("x".repeat(5000));
+    await talk(client);
   };
+}
+
+async function exchangeLines(client: ForeignClient): Promise<void> {
+  await client.exchange("hello");
+  await client.exchange("x".repeat(5000));
 }
 
 const clients: Record<string, (port: number) => Promise<void>> = {
   "Deno.connect": denoClient,
   "node:net": nodeClient,
   python3: pythonClient,
-  nc: program("nc", (port) => ["127.0.0.1", `${port}`]),
-  socat: program("socat", (port) => ["-", `TCP:127.0.0.1:${port}`]),
-  curl: program("curl", (port) => ["-sN", `telnet://127.0.0.1:${port}`]),
+  nc: program("nc", (port) => ["127.0.0.1", `${port}`], exchangeLines),
+  socat: program(
+    "socat",
+    (port) => ["-", `TCP:127.0.0.1:${port}`],
+    exchangeLines,
+  ),
+  // It takes its own request for an answer of HTTP/0.9, which has no header.
+  curl: program(
+    "curl",
+    (port) => ["-sN", "--http0.9", `http://127.0.0.1:${port}/hello`],
+    (client) => client.hears("GET /hello HTTP/1.1"),
+  ),
 };
 
 for (const script of EXAMPLES) {
   for (const permission of PERMISSIONS) {
     test(`${script} echoes to clients that others wrote, with ${permission}`, async () => {
-      await using server = await serve(script, permission);
+      await using server = await EchoServer.start(script, permission);
       for (const client of Object.values(clients)) {
-        await client(server.listens);
+        await client(server.port);
       }
-      assertEquals(server.stdout, `listening on 127.0.0.1:${server.listens}\n`);
-      assertEquals(server.stderr, "");
+      assertEquals(
+        server.program.stdout,
+        `listening on 127.0.0.1:${server.port}\n`,
+      );
+      assertEquals(server.program.stderr, "");
     });
   }
 
   test(`${script} serves all of them at the same time`, async () => {
-    await using server = await serve(script);
+    await using server = await EchoServer.start(script);
     const all = Object.values(clients);
-    await Promise.all([...all, ...all].map((run) => run(server.listens)));
-    assertEquals(server.stderr, "");
+    await Promise.all([...all, ...all].map((run) => run(server.port)));
+    assertEquals(server.program.stderr, "");
   });
 
   test(`${script} goes on after clients that vanish`, async () => {
-    await using server = await serve(script);
+    await using server = await EchoServer.start(script);
     for (let round = 0; round < 20; round++) {
-      const peer = Peer.connect(server.listens);
+      const peer = Peer.connect(server.port);
       peer.trySend(LARGE);
       if (round % 2 === 0) peer.reset();
       else peer.close();
     }
-    await denoClient(server.listens);
-    assertEquals(server.stderr, "");
+    await denoClient(server.port);
+    assertEquals(server.program.stderr, "");
   });
 
   test(`${script} stops reading from a client that does not read`, async () => {
-    await using server = await serve(script);
+    await using server = await EchoServer.start(script);
     const bytes = pattern(64_000_000);
     using slow = await Deno.connect({
       hostname: "127.0.0.1",
-      port: server.listens,
+      port: server.port,
     });
     let written = false;
     const writing = writeAll(slow, bytes).then(() => {
@@ -154,7 +191,7 @@ for (const script of EXAMPLES) {
       return slow.closeWrite();
     });
     // Others are served meanwhile, and what it has not read is not buffered.
-    for (let round = 0; round < 5; round++) await denoClient(server.listens);
+    for (let round = 0; round < 5; round++) await denoClient(server.port);
     assertEquals(written, false);
     const echoed = await readAll(slow);
     await writing;

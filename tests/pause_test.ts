@@ -175,6 +175,32 @@ engineTest(
   },
 );
 
+countingTest(
+  "pause() and resume() after the peer's end ask for nothing more",
+  (engine, counting) => {
+    const { recorder, connection, peer } = openPaused(engine, {
+      end: () => {},
+    });
+    connection.resume();
+    peer.finish();
+    runUntil(engine, () => recorder.has("end"));
+    settle(engine);
+    counting.reset();
+    for (let round = 0; round < 3; round++) {
+      connection.pause();
+      settle(engine);
+      connection.resume();
+      settle(engine);
+    }
+    const { events } = engine.metrics;
+    engine.turn(20);
+    assertEquals(engine.metrics.events, events);
+    assertEquals([counting.count("recv"), counting.count("epoll_ctl")], [0, 0]);
+    assertEquals(recorder.log, ["open", "end"]);
+    peer.close();
+  },
+);
+
 engineTest("writing goes on while paused", (engine) => {
   const { connection, peer } = openPaused(engine);
   const sent = pattern(16_000_000);

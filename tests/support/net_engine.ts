@@ -73,10 +73,15 @@ export function runUntil(engine: Engine, condition: () => boolean): void {
   }
 }
 
+/** What has work for so many turns never comes to rest. */
+const TURNS_MAX = 20_000;
+
 /** Turns the engine until there is nothing left to do. */
 export function settle(engine: Engine): void {
-  for (let quiet = 0; quiet < 3;) {
+  let quiet = 0;
+  for (let turns = 0; quiet < 3; turns++) {
     quiet = engine.turn(0) === 0 ? quiet + 1 : 0;
+    if (turns > TURNS_MAX) throw new Error("It never comes to rest");
   }
 }
 
