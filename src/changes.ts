@@ -72,7 +72,6 @@ export class Changes {
       const event = this.#pending[index] as FdEvent;
       this.#pending[index] = null;
       event.pending = false;
-      if (event.closed) continue;
       if (event.changing) this.#apply(event);
       else this.#metrics.changesSaved++;
     }

@@ -102,8 +102,6 @@ function hangUp(
 function spend(event: FdEvent): void {
   event.kernel = SPENT;
   event.wanted = SPENT;
-  if (event.readBits === ONESHOT) event.readBits = DISABLED;
-  if (event.writeBits === ONESHOT) event.writeBits = DISABLED;
 }
 
 /** Whether a muted direction would be reported again on every wait. */

@@ -1,7 +1,7 @@
 /** Waiting for what must happen, for so long and no longer. */
 
 /** Enough for a loaded machine; what works is never near it. */
-const PATIENCE_MS = 10_000;
+const PATIENCE_MS = 60_000;
 
 /** The promise's result; fails if that does not come. */
 export async function within<T>(
