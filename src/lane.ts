@@ -102,8 +102,6 @@ export class LaneWriter extends Lane {
     super(memory, at, capacity);
     this.tail = Atomics.load(this.header, TAIL);
     this.headSeen = Atomics.load(this.header, HEAD);
-    // The last writer may have stopped for good while it waited.
-    Atomics.store(this.header, WAITING, 0);
   }
 
   /** Whether the reader had taken everything when it was last looked at. */
