@@ -33,6 +33,13 @@ export { Inbox, type InboxOptions } from "./src/inbox.ts";
 export type { InboxAddress } from "./src/mailbox.ts";
 export type { EngineMetrics } from "./src/metrics.ts";
 export type { TimeoutKind } from "./src/net/activity.ts";
+export {
+  peerCredentials,
+  receiveDescriptors,
+  type ReceivedDescriptors,
+  sendDescriptors,
+  type UnixSocket,
+} from "./src/net/ancillary.ts";
 export { Connection } from "./src/net/connection.ts";
 export type { SendFileOptions } from "./src/net/file_piece.ts";
 export {
@@ -87,6 +94,7 @@ export type {
   Bytes,
   Ipv4Address,
   Ipv6Address,
+  PeerCredentials,
   SocketAddress,
   UnixAbstractAddress,
   UnixAddress,
