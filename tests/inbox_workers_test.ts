@@ -18,6 +18,20 @@ class Poster implements AsyncDisposable {
     posts: number,
     timeoutMs: number,
   ): Promise<string[]> {
+    return this.#order({ address, posts, timeoutMs });
+  }
+
+  /** Ends it as it is. */
+  terminate(): void {
+    this.#worker.terminate();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#order({ address: null, posts: 0, timeoutMs: 0 });
+    this.terminate();
+  }
+
+  #order(order: Order): Promise<string[]> {
     const answer = new Promise<string[]>((resolve, reject) => {
       this.#worker.onmessage = ({ data }) => resolve(data);
       this.#worker.onerror = (event) => reject(new Error(event.message));
