@@ -35,8 +35,8 @@ export type { EngineMetrics } from "./src/metrics.ts";
 export type { TimeoutKind } from "./src/net/activity.ts";
 export {
   peerCredentials,
-  receiveDescriptors,
   type ReceivedDescriptors,
+  receiveDescriptors,
   sendDescriptors,
   type UnixSocket,
 } from "./src/net/ancillary.ts";
@@ -50,6 +50,11 @@ export {
 export type { DatagramEndpoint } from "./src/net/datagram_options.ts";
 export { DatagramPeer } from "./src/net/datagram_peer.ts";
 export { DatagramSocket } from "./src/net/datagram_socket.ts";
+export type { ExhaustedPolicy } from "./src/net/exhaustion.ts";
+export {
+  type InheritedListener,
+  inheritedListeners,
+} from "./src/net/inherited.ts";
 export { Listener } from "./src/net/listener.ts";
 export type {
   AdoptOptions,

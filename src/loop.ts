@@ -54,6 +54,7 @@ export class Loop implements EngineParts {
   readonly #waiter: Waiter;
   readonly #dispatcher: Dispatcher;
   readonly #dispatchMax: number;
+  readonly #onError: ErrorHandler | undefined;
   #running = false;
   #beside: Beside | null = null;
 
@@ -79,6 +80,7 @@ export class Loop implements EngineParts {
     );
     this.#dispatcher = new Dispatcher(this.queues, this.metrics, onError);
     this.#dispatchMax = limits.dispatchMax;
+    this.#onError = onError;
   }
 
   /** Commits, waits and queues. Returns the kernel events. */
@@ -152,6 +154,10 @@ export class Loop implements EngineParts {
     this.stopping = true;
     if (this.#running) this.#dispatcher.halted = true;
     this.#beside?.end();
+  }
+
+  report(error: unknown, source: object): void {
+    this.#onError?.(error, source);
   }
 
   touched(): void {

@@ -30,6 +30,8 @@ export interface EngineParts {
   readonly again: FdEvent[];
   /** Something was set or queued that the next turn must see to. */
   touched(): void;
+  /** Tells the engine's `onError`, if there is one, of what stops nothing. */
+  report(error: unknown, source: object): void;
   /** Ends `run()` or `start()`. */
   stop(): void;
 }

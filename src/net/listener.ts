@@ -20,13 +20,15 @@ import {
 } from "../../ffi/mod.ts";
 import { FdEvent } from "../fd_event.ts";
 import type { OwnHandlers } from "../fd_handlers.ts";
-import { queueRead } from "../interest.ts";
+import { queueRead, wish } from "../interest.ts";
 import type { EngineParts } from "../parts.ts";
 import { INACTIVE } from "../states.ts";
 import { Timer } from "../timers.ts";
 import { triggerRules } from "../trigger.ts";
-import { ACCEPT_QUEUE } from "../work_queue.ts";
+import { ACCEPT_QUEUE, READ_WORK } from "../work_queue.ts";
 import { Connection } from "./connection.ts";
+import { Exhaustion } from "./exhaustion.ts";
+import { adoptedListener, listeningSocket } from "./listening_socket.ts";
 import {
   BUFFER_MAX,
   checkInteger,
@@ -34,14 +36,17 @@ import {
   type ConnectionParts,
   type ListenOptions,
 } from "./options.ts";
+import { boundAddress, endpointAddress, isInternet } from "./socket.ts";
 import {
-  adoptedListener,
-  boundAddress,
-  endpointAddress,
-  isInternet,
-  listeningSocket,
-} from "./socket.ts";
+  getSocketOption,
+  setSocketOption,
+  type SocketOptionName,
+  type SocketOptions,
+} from "./socket_options.ts";
+import { SocketFile } from "./unix_path.ts";
 
+/** Accepts after which an exclusive entry is made anew. */
+const ROTATION = 16;
 /** How long accepting rests when the process or the system is out of something. */
 const EXHAUSTED_PAUSE_MS = 100;
 
@@ -56,7 +61,10 @@ export class Listener implements Disposable {
   readonly #connectionsMax: number;
   readonly #localAddress: SocketAddress;
   #batchLeft: number;
+  readonly #exhaustion: Exhaustion;
+  #file: SocketFile | null = null;
   #connections = 0;
+  #accepted = 0;
   #aborted = 0;
   #resting: Timer | null = null;
   #closed = false;
@@ -74,14 +82,12 @@ export class Listener implements Disposable {
     handlers: ConnectionHandlers,
   ) {
     const {
-      backlog = 511,
-      reusePort = false,
       exclusive = true,
       acceptBatch = 64,
       connectionsMax = Infinity,
       bufferMax = BUFFER_MAX,
+      onExhausted = "wait",
     } = options;
-    checkInteger("backlog", backlog, 0, 0x7fffffff);
     checkInteger("acceptBatch", acceptBatch, 1, 0x7fffffff);
     if (connectionsMax !== Infinity) {
       checkInteger("connectionsMax", connectionsMax, 1, 0x7fffffff);
@@ -93,14 +99,10 @@ export class Listener implements Disposable {
     this.#acceptBatch = acceptBatch;
     this.#batchLeft = acceptBatch;
     this.#connectionsMax = connectionsMax;
-    const fd = options.fd === undefined
-      ? listeningSocket(
-        parts.calls,
-        endpointAddress(options, 0),
-        backlog,
-        reusePort,
-      )
-      : adoptedListener(parts, options.fd);
+    const exhaustion = new Exhaustion(parts, onExhausted, this);
+    this.#exhaustion = exhaustion;
+    const fd = this.#socket(options);
+    exhaustion.prepare();
     this.#localAddress = boundAddress(parts.calls, fd) ??
       { family: "unix-unnamed" };
     this.#connectionParts = {
@@ -108,7 +110,8 @@ export class Listener implements Disposable {
       handlers,
       bufferMax,
       readsWhole: isInternet(this.#localAddress),
-      closed: () => this.#connectionClosed(),
+      notesActivity: exhaustion.notesActivity,
+      closed: (connection) => this.#connectionClosed(connection),
     };
     const level = triggerRules("level");
     this.#event = new FdEvent(fd, Listener.#events, parts, level);
@@ -143,6 +146,34 @@ export class Listener implements Disposable {
     return this.#aborted;
   }
 
+  /** Clients that were turned away (`onExhausted: "shed"`). */
+  get shed(): number {
+    return this.#exhaustion.shed;
+  }
+
+  /**
+   * Asks the kernel for the value of a socket option.
+   *
+   * @throws {SystemError} As {@linkcode StreamSocket.getOption}.
+   */
+  getOption<K extends SocketOptionName>(option: K): SocketOptions[K] {
+    return getSocketOption(this.#parts.calls, this.fd, option);
+  }
+
+  /**
+   * Sets a socket option. Connections that are made from here on inherit most of
+   * them, the sizes of buffers and those of keep-alive among them.
+   *
+   * @throws {TypeError} As {@linkcode StreamSocket.setOption}.
+   * @throws {SystemError} As {@linkcode StreamSocket.setOption}.
+   */
+  setOption<K extends SocketOptionName>(
+    option: K,
+    value: SocketOptions[K],
+  ): void {
+    setSocketOption(this.#parts.calls, this.fd, option, value);
+  }
+
   /**
    * Stops listening, before it returns. Connections that were accepted go on.
    * Closing again does nothing.
@@ -151,6 +182,8 @@ export class Listener implements Disposable {
     if (this.#closed) return;
     this.#closed = true;
     this.#resting?.cancel();
+    this.#exhaustion.close();
+    this.#file?.remove();
     this.#event.close();
   }
 
@@ -187,7 +220,14 @@ export class Listener implements Disposable {
 
   #open(fd: number): void {
     this.#connections++;
+    this.#accepted++;
+    // The entry goes behind those of other engines that wait for the socket.
+    if (this.#exclusive && this.#accepted % ROTATION === 0) {
+      this.#event.forced |= READ_WORK;
+      wish(this.#event);
+    }
     const connection = new Connection(this.#connectionParts, fd);
+    this.#exhaustion.opened(connection);
     this.#handlers.open?.(connection);
   }
 
@@ -196,6 +236,7 @@ export class Listener implements Disposable {
     switch (errno) {
       case EAGAIN:
         this.#event.readReady = false;
+        this.#exhaustion.passed();
         return false;
       case EINTR:
         return true;
@@ -206,11 +247,20 @@ export class Listener implements Disposable {
       case ENFILE:
       case ENOBUFS:
       case ENOMEM:
-        this.#rest();
-        return false;
+        return this.#exhausted(errno);
       default:
         throw new SystemError("accept4", errno, { fd: this.#event.fd });
     }
+  }
+
+  /** Whether accepting goes on though there is no descriptor, or no memory. */
+  #exhausted(errno: number): boolean {
+    const first = this.#batchLeft === this.#acceptBatch;
+    this.#event.readReady = false;
+    // The kernel fails like this without a look at the backlog, which may be
+    // empty by now; if not, it reports so.
+    if (first && !this.#exhaustion.relieve(this.#event.fd, errno)) this.#rest();
+    return false;
   }
 
   /** The connection stays in the backlog, so that the kernel would go on reporting. */
@@ -228,10 +278,27 @@ export class Listener implements Disposable {
     );
   }
 
-  #connectionClosed(): void {
+  #connectionClosed(connection: Connection): void {
     this.#connections--;
-    if (this.#closed || this.#resting !== null) return;
+    this.#exhaustion.closed(connection);
+    if (this.#closed) return;
+    // There is room now.
+    this.#resting?.cancel();
+    this.#resting = null;
     if (this.#event.readBits === INACTIVE) this.#enable();
+  }
+
+  #socket(options: ListenOptions): number {
+    if (options.fd !== undefined) {
+      return adoptedListener(this.#parts, options.fd);
+    }
+    const { calls } = this.#parts;
+    const address = endpointAddress(options, 0);
+    const fd = listeningSocket(calls, address, options);
+    if (address.family === "unix") {
+      this.#file = new SocketFile(calls, address.path);
+    }
+    return fd;
   }
 
   #failed(error: SystemError | null): void {

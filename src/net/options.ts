@@ -8,6 +8,7 @@ import type { SystemError } from "../../ffi/mod.ts";
 import type { EngineParts } from "../parts.ts";
 import type { TimeoutKind } from "./activity.ts";
 import type { Connection } from "./connection.ts";
+import type { ExhaustedPolicy } from "./exhaustion.ts";
 
 /**
  * What to call for a connection. Handlers are called with the connection and
@@ -49,21 +50,42 @@ export interface ListenOptions {
   port?: number;
   /**
    * Listens on a unix socket instead: a path, or an abstract name after a
-   * leading `\0`. The path must not exist; it is left there on closing.
+   * leading `\0`. A socket file that is there and refuses connections, left by a
+   * server that ended, is replaced; anything else there is `EADDRINUSE`. The file
+   * is removed when the listener closes, unless another has taken its place.
    */
   path?: string;
-  /** Takes over a listening socket: it is closed with the listener. */
+  /**
+   * Takes over a listening socket, such as one of
+   * {@linkcode inheritedListeners}: it is closed with the listener.
+   */
   fd?: number;
   /** Connections that the kernel holds until they are accepted. @default {511} */
   backlog?: number;
+  /**
+   * Lets a port be bound though connections of an earlier listener remain
+   * (SO_REUSEADDR). @default {true}
+   */
+  reuseAddress?: boolean;
   /** Lets several sockets share the port (SO_REUSEPORT). @default {false} */
   reusePort?: boolean;
   /**
    * Registers with EPOLLEXCLUSIVE, so that one connection wakes few of the
-   * engines that wait on the same socket. Which one is not promised.
+   * engines that wait on the same socket. The entry is made anew after every 16
+   * accepts, which evens the load. Which engine accepts is not promised.
    * @default {true}
    */
   exclusive?: boolean;
+  /**
+   * Seconds that the kernel waits for a client's first bytes before it hands the
+   * connection over (TCP_DEFER_ACCEPT); true for 1. @default {0}
+   */
+  deferAccept?: boolean | number;
+  /**
+   * Whether an IPv6 address such as `"::"` takes IPv6 alone, or IPv4 as well
+   * (IPV6_V6ONLY). By default as the system says: usually both.
+   */
+  ipv6Only?: boolean;
   /**
    * Connections accepted for one event, one at a time, so that other work comes
    * in between. @default {64}
@@ -74,6 +96,12 @@ export interface ListenOptions {
    * one closes. @default {Infinity}
    */
   connectionsMax?: number;
+  /**
+   * What to do with clients when the process or the system is out of descriptors
+   * or memory. The engine's `onError` is told once, and again only after the
+   * backlog has been empty. @default {"wait"}
+   */
+  onExhausted?: ExhaustedPolicy;
   /** Bytes that each connection buffers for a slow reader. @default {262144} */
   bufferMax?: number;
 }

@@ -8,24 +8,17 @@ import {
   AF_INET,
   AF_INET6,
   AF_UNIX,
-  type Bytes,
   decodeAddress,
-  EINVAL,
-  encodeAddress,
   F_GETFD,
   F_GETFL,
   F_SETFD,
   F_SETFL,
   FD_CLOEXEC,
   O_NONBLOCK,
-  SO_ACCEPTCONN,
-  SO_REUSEADDR,
-  SO_REUSEPORT,
   SOCK_CLOEXEC,
   SOCK_NONBLOCK,
   SOCK_STREAM,
   type SocketAddress,
-  SOL_SOCKET,
   SystemError,
 } from "../../ffi/mod.ts";
 import type { SystemCalls } from "../../ffi/mod.ts";
@@ -34,8 +27,6 @@ import { checkInteger } from "./options.ts";
 
 /** Room for any `struct sockaddr_*`. */
 const ADDRESS_BYTES_MAX = 128;
-
-const ON: Bytes = new Uint8Array(new Int32Array([1]).buffer);
 
 /** Where a socket is, or is to be. */
 export interface Endpoint {
@@ -100,46 +91,6 @@ export function streamSocket(
     throw new SystemError("socket", -fd, { address: addressText(address) });
   }
   return fd;
-}
-
-/** A new listening socket. Nothing is left open when it fails. */
-export function listeningSocket(
-  calls: SystemCalls,
-  address: SocketAddress,
-  backlog: number,
-  reusePort: boolean,
-): number {
-  const encoded = encodeAddress(address);
-  const fd = streamSocket(calls, address);
-  let syscall = "setsockopt";
-  let result = isInternet(address)
-    ? calls.setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, ON)
-    : 0;
-  if (result >= 0 && reusePort) {
-    result = calls.setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, ON);
-  }
-  if (result >= 0) {
-    syscall = "bind";
-    result = calls.bind(fd, encoded);
-  }
-  if (result >= 0) {
-    syscall = "listen";
-    result = calls.listen(fd, backlog);
-  }
-  if (result >= 0) return fd;
-  calls.close(fd);
-  throw new SystemError(syscall, -result, { address: addressText(address) });
-}
-
-/** Takes over a listening socket that was made elsewhere. */
-export function adoptedListener(parts: EngineParts, fd: number): number {
-  checkInteger("fd", fd, 0, 0x7fffffff);
-  const listens = new Uint8Array(4);
-  const { calls } = parts;
-  const result = calls.getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, listens);
-  if (result < 0) throw new SystemError("getsockopt", -result, { fd });
-  if (listens[0] === 0) throw new SystemError("accept4", EINVAL, { fd });
-  return adoptedSocket(parts, fd);
 }
 
 /**
