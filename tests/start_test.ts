@@ -33,10 +33,16 @@ class Started implements AsyncDisposable {
   /** Waits on another thread: under way now, and ever. */
   pending = 0;
   waits = 0;
+  /** Waits for nothing, which let the runtime be idle. */
+  pauses = 0;
 
   constructor(trigger: Trigger = "edge") {
     this.counting = new CountingCalls(replacing({
       waitReadable: async (fd, timeoutMs) => {
+        if (fd < 0) {
+          this.pauses++;
+          return systemCalls.waitReadable(fd, timeoutMs);
+        }
         assertEquals(++this.pending, 1, "a second wait for one engine");
         this.waits++;
         try {
@@ -118,6 +124,13 @@ triggerTest(
     assert(started.waits <= 1, `${started.waits} waits`);
   },
 );
+
+test("start() is idle now and then at full load, as Deno looks at its sockets then", async () => {
+  await using started = new Started();
+  using event = flood(started.engine);
+  await until(() => started.pauses >= 5);
+  assert(Number(event.data) > 0);
+});
 
 test("start() goes round between two ticks, and ticks come between two rounds", async () => {
   await using started = new Started();
