@@ -50,8 +50,9 @@ const TAKES_DESCRIPTORS_WORD = 6;
 const STATE_WORD = 32;
 const NOTIFIED_WORD = 64;
 const STOPPED_WORD = 65;
+const LANES_OWNED_WORD = 96;
 
-const HEADER_BYTES = 384;
+const HEADER_BYTES = 512;
 /** For each lane its owner, then for each lane its owner's descriptor. */
 const OWNER_BYTES = 8;
 const DESCRIPTOR_BYTES = 4;
@@ -169,15 +170,21 @@ export class Mailbox {
    * new owner will write. Returns -1 if there is none.
    */
   claim(thread: bigint, isGone: (thread: bigint) => boolean): number {
-    for (let lane = 0; lane < this.lanes; lane++) {
-      if (this.#replaceOwner(lane, NOBODY, thread)) return lane;
+    const lane = this.#own(thread, isGone);
+    // Told before anything is published: see `lanesOwned`.
+    for (let owned = this.lanesOwned; owned <= lane; owned = this.lanesOwned) {
+      Atomics.compareExchange(this.#words, LANES_OWNED_WORD, owned, lane + 1);
     }
-    for (let lane = 0; lane < this.lanes; lane++) {
-      const owner = Atomics.load(this.#owners, lane);
-      if (owner !== NOBODY && !isGone(owner)) continue;
-      if (this.#replaceOwner(lane, owner, thread)) return lane;
-    }
-    return -1;
+    return lane;
+  }
+
+  /**
+   * How many lanes, from the first on, were ever owned. In the others there is
+   * nothing, and a receiver that has room for many senders need not look there.
+   * It looks here after it said that it is asleep, as at the lanes.
+   */
+  get lanesOwned(): number {
+    return Atomics.load(this.#words, LANES_OWNED_WORD);
   }
 
   /** Gives a lane back. Only its owner does. */
@@ -227,6 +234,18 @@ export class Mailbox {
     // A load costs far less than an exchange, and is all that most turns need.
     return Atomics.load(this.#words, word) !== 0 &&
       Atomics.exchange(this.#words, word, 0) !== 0;
+  }
+
+  #own(thread: bigint, isGone: (thread: bigint) => boolean): number {
+    for (let lane = 0; lane < this.lanes; lane++) {
+      if (this.#replaceOwner(lane, NOBODY, thread)) return lane;
+    }
+    for (let lane = 0; lane < this.lanes; lane++) {
+      const owner = Atomics.load(this.#owners, lane);
+      if (owner !== NOBODY && !isGone(owner)) continue;
+      if (this.#replaceOwner(lane, owner, thread)) return lane;
+    }
+    return -1;
   }
 
   #replaceOwner(lane: number, owner: bigint, thread: bigint): boolean {

@@ -46,8 +46,13 @@ export class Receiver {
     this.#totalShare = totalShare;
   }
 
-  /** From here on senders wake the receiver. Whether there is work already. */
+  /**
+   * Unless there is work already, senders wake the receiver from here on.
+   * Whether there is.
+   */
   sleep(): boolean {
+    // A sender that found the receiver asleep for a moment would make a system call.
+    if (this.#hasWork()) return true;
     this.sleeper.sleep();
     return this.#hasWork();
   }
@@ -63,15 +68,15 @@ export class Receiver {
    * whose handler throws is not handed over again.
    */
   deliver(handler: MessageHandler): number {
-    const lanes = this.lanes;
+    const lanesOwned = this.#mailbox.lanesOwned;
     let count = 0;
     for (
       let visits = 0;
-      visits < lanes.length && count < this.#totalShare;
+      visits < lanesOwned && count < this.#totalShare;
       visits++
     ) {
-      const lane = lanes[this.nextLane];
-      this.nextLane = (this.nextLane + 1) % lanes.length;
+      const lane = this.lanes[this.nextLane];
+      this.nextLane = (this.nextLane + 1) % lanesOwned;
       const share = Math.min(this.#laneShare, this.#totalShare - count);
       count += this.#deliverFrom(lane, share, handler);
     }
@@ -108,7 +113,10 @@ export class Receiver {
   }
 
   #hasWork(): boolean {
-    for (const lane of this.lanes) if (!lane.isEmpty()) return true;
+    const lanesOwned = this.#mailbox.lanesOwned;
+    for (let lane = 0; lane < lanesOwned; lane++) {
+      if (!this.lanes[lane].isEmpty()) return true;
+    }
     return this.#mailbox.hasRequest();
   }
 }
