@@ -18,12 +18,12 @@ interface Builtins {
   "node:worker_threads": typeof workerThreads;
 }
 
-/** The process, as Node.js shows it. */
+/** @internal The process, as Node.js shows it. */
 export function currentProcess(): typeof nodeProcess {
   return (globalThis as unknown as { process: typeof nodeProcess }).process;
 }
 
-/** A module of Node.js. */
+/** @internal A module of Node.js. */
 export function builtin<Name extends keyof Builtins>(
   name: Name,
 ): Builtins[Name] {
