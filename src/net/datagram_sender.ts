@@ -130,9 +130,9 @@ export class DatagramSender {
 
   #wait(): void {
     if (this.#retries) return this.#retryLater();
-    this.#event.writeReady = false;
-    if (!this.#waiting) this.#event.enableWrite();
     this.#waiting = true;
+    this.#event.writeReady = false;
+    this.#event.enableWrite();
   }
 
   #endWait(): void {
