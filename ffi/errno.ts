@@ -11,6 +11,7 @@
 
 import { builtin } from "./builtins.ts";
 import * as codes from "./errno_codes.ts";
+import * as lookupCodes from "./lookup_codes.ts";
 import { library } from "./library.ts";
 import type { BufferArgument, Pointer } from "./runtime.ts";
 
@@ -63,7 +64,8 @@ export function prepareErrno(): void {
 }
 
 const names = new Map(
-  Object.entries(codes).map(([name, number]) => [number, name]),
+  Object.entries({ ...codes, ...lookupCodes })
+    .map(([name, number]) => [number, name]),
 );
 
 /**

@@ -67,6 +67,11 @@ export interface Runtime {
    * asks the user.
    */
   granted(path?: string): boolean;
+  /**
+   * The source of an expression that opens symbols as `open` does, for a worker
+   * that can load no module. It may await.
+   */
+  readonly openSource: string;
   /** Opens the symbols of a library. Throws what the runtime throws. */
   open<T extends SymbolTable>(path: string, table: T): Symbols<T>;
   /** Lays an array over `length` words of memory. Needs the whole permission. */

@@ -58,6 +58,19 @@ export const bunRuntime: Runtime = {
 
   granted: () => true,
 
+  openSource: `async (path, table) => {
+    const { dlopen } = await import("bun:ffi");
+    const types = ${JSON.stringify(bunTypes)};
+    const functions = Object.entries(table).map(([name, definition]) => [
+      name,
+      {
+        args: definition.parameters.map((type) => types[type]),
+        returns: types[definition.result],
+      },
+    ]);
+    return dlopen(path, Object.fromEntries(functions)).symbols;
+  }`,
+
   open<T extends SymbolTable>(path: string, table: T): Symbols<T> {
     const symbols: Record<string, unknown> = {};
     for (const [name, definition] of Object.entries(table)) {

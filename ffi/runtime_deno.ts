@@ -24,6 +24,8 @@ export const denoRuntime: Runtime = {
     return status.state === "granted" && !status.partial;
   },
 
+  openSource: "(path, table) => Deno.dlopen(path, table).symbols",
+
   open<T extends SymbolTable>(path: string, table: T): Symbols<T> {
     const library = Deno.dlopen(
       path,

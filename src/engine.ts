@@ -265,9 +265,9 @@ export class Engine implements Disposable {
   /**
    * Connects to a listening stream socket. Returns at once; `open` is called
    * when the connection is established, `error` and then `close` when that
-   * fails. What is written before is buffered.
+   * fails. What is written before is buffered; closing cancels it.
    *
-   * @throws {RangeError} If a number is out of its range.
+   * @throws {RangeError | TypeError} If a number, or the hostname, is none.
    * @throws {SystemError} What socket(2) refuses, such as `EMFILE`.
    */
   connect(options: ConnectOptions, handlers: ConnectionHandlers): Connection {

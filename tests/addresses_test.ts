@@ -308,8 +308,12 @@ engineTest(
   "what is no address is a TypeError that shows it, and leaks nothing",
   (engine) => {
     const before = openDescriptors().size;
-    const wrong = [
+    assertThrows(
+      () => engine.listen({ hostname: "localhost" }, {}),
+      TypeError,
       "localhost",
+    );
+    const wrong = [
       "",
       "127.0.0",
       "127.0.0.256",
@@ -320,6 +324,10 @@ engineTest(
       "12345::",
       "[::1]",
       "127.0.0.1:80",
+      "-localhost host",
+      "a..b",
+      "localhost.1",
+      `${"x".repeat(64)}.example`,
     ];
     for (const hostname of wrong) {
       const shown = JSON.stringify(hostname);

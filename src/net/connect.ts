@@ -1,21 +1,13 @@
 /**
- * Connecting a stream socket without waiting.
+ * Making connections: to an address or a name, and of a socket taken over.
  *
  * @module
  */
 
-import {
-  type Bytes,
-  EAGAIN,
-  EINPROGRESS,
-  EINTR,
-  encodeAddress,
-  type SocketAddress,
-  SystemError,
-} from "../../ffi/mod.ts";
+import { encodeAddress } from "../../ffi/mod.ts";
 import type { EngineParts } from "../parts.ts";
-import { Timer } from "../timers.ts";
-import { CONNECT_QUEUE, FAST, TASK_WORK } from "../work_queue.ts";
+import { FAST, TASK_WORK } from "../work_queue.ts";
+import { Connecting } from "./connecting.ts";
 import { Connection, NO_SOCKET } from "./connection.ts";
 import {
   type AdoptOptions,
@@ -33,11 +25,9 @@ import {
   streamSocket,
 } from "./socket.ts";
 
-/** The pauses between attempts at a unix socket whose backlog is full. */
-const RETRY_MIN_MS = 1;
-const RETRY_MAX_MS = 100;
-/** Attempts until such a connection fails with EAGAIN: about two minutes. */
-const ATTEMPTS_MAX = 1200;
+/** Labels of letters, digits, hyphens and underscores; the last is no number. */
+const HOST_NAME = /^([\w-]{1,63}\.)*(?!\d+\.?$)[\w-]{1,63}\.?$/;
+const HOST_NAME_MAX = 254;
 
 /** Starts to connect. What fails from here on is told to the handlers. */
 export function connect(
@@ -45,16 +35,35 @@ export function connect(
   options: ConnectOptions,
   handlers: ConnectionHandlers,
 ): Connection {
-  const { bufferMax = BUFFER_MAX } = options;
+  const { bufferMax = BUFFER_MAX, timeoutMs = Infinity, signal } = options;
   checkInteger("bufferMax", bufferMax, 0, 0x7fffffff);
+  if (typeof timeoutMs !== "number" || !(timeoutMs >= 0)) {
+    throw new RangeError(
+      `Cannot connect: timeoutMs must be a number from 0 on, and is ${timeoutMs}`,
+    );
+  }
+  signal?.throwIfAborted();
+  const { hostname = "", port = 0, path } = options;
+  const limits = { timeoutMs, signal };
+  if (path === undefined && isHostName(hostname)) {
+    checkInteger("port", port, 1, 65535);
+    const shared = { parts, handlers, bufferMax, readsWhole: true };
+    const connection = new Connection(shared, NO_SOCKET);
+    const target = `${hostname}:${port}`;
+    const connecting = new Connecting(parts, connection, target, limits);
+    connecting.lookUp(hostname, port);
+    return connection;
+  }
   const address = endpointAddress(options, 1);
-  const encoded = encodeAddress(address);
+  // What is wrong with it shows here, before there is a socket.
+  encodeAddress(address);
   const readsWhole = isInternet(address);
   const shared = { parts, handlers, bufferMax, readsWhole };
   const fd = streamSocket(parts.calls, address);
+  const target = addressText(address);
   const connection = new Connection(shared, NO_SOCKET);
-  connection.useSocket(fd, addressText(address));
-  attempt(parts, connection, address, encoded, 1);
+  connection.useSocket(fd, target);
+  new Connecting(parts, connection, target, limits).connect(address);
   return connection;
 }
 
@@ -81,38 +90,6 @@ export function adopt(
   return connection;
 }
 
-function attempt(
-  parts: EngineParts,
-  connection: Connection,
-  address: SocketAddress,
-  encoded: Bytes,
-  count: number,
-): void {
-  if (connection.closed) return;
-  const result = parts.calls.connect(connection.fd, encoded);
-  // An interrupted connect(2) goes on by itself.
-  if (result === 0 || result === -EINPROGRESS || result === -EINTR) {
-    connection.awaitConnected();
-    return;
-  }
-  if (result === -EAGAIN && !isInternet(address) && count < ATTEMPTS_MAX) {
-    const pauseMs = Math.min(RETRY_MIN_MS * 2 ** (count - 1), RETRY_MAX_MS);
-    const again = () => attempt(parts, connection, address, encoded, count + 1);
-    new Timer(parts, pauseMs, again, false, 0);
-    return;
-  }
-  const error = new SystemError("connect", -result, {
-    fd: connection.fd,
-    address: addressText(address),
-  });
-  const fail = () => {
-    connection.connectFailed(error);
-    return 1;
-  };
-  parts.queues.push(
-    CONNECT_QUEUE,
-    { source: connection, run: fail },
-    TASK_WORK,
-  );
-  parts.touched();
+function isHostName(hostname: string): boolean {
+  return hostname.length <= HOST_NAME_MAX && HOST_NAME.test(hostname);
 }

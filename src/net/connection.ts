@@ -160,6 +160,7 @@ export class Connection extends ReceivingSocket {
     this.event = eventFor(this.shared, fd);
     this.event.data = this;
     this.sender.event = this.event;
+    this.forgetAddresses();
     this.shared.parts.registry.add(this.event);
     this.#peer = peer;
   }

@@ -114,12 +114,27 @@ export interface AdoptOptions {
 
 /** Where to connect. */
 export interface ConnectOptions extends AdoptOptions {
-  /** An IPv4 or IPv6 address in text form. @default {"127.0.0.1"} */
+  /**
+   * An IPv4 or IPv6 address in text form, or the name of a host. A name is looked
+   * up by a worker, as the system does it, and its addresses are tried in turn.
+   * @default {"127.0.0.1"}
+   */
   hostname?: string;
   /** A port from 1 to 65535. */
   port?: number;
   /** Connects to a unix socket instead: a path, or an abstract name after `\0`. */
   path?: string;
+  /**
+   * How long connecting may take, in milliseconds, the lookup of a name included;
+   * then it fails with `ETIMEDOUT`. Several addresses share the time. By default
+   * the kernel gives up after some two minutes.
+   */
+  timeoutMs?: number;
+  /**
+   * Closes the connection, as {@linkcode Connection.close} does, when it is aborted
+   * before `open`.
+   */
+  signal?: AbortSignal;
 }
 
 /** What the connections of one listener, or of one call, share. */

@@ -150,6 +150,12 @@ export abstract class StreamSocket implements Disposable {
     this.close();
   }
 
+  /** @internal There is another socket. */
+  protected forgetAddresses(): void {
+    this.#localAddress = null;
+    this.#remoteAddress = null;
+  }
+
   /** @internal Has close(2) send an RST, of a socket that there is. */
   protected resetOnClose(): void {
     if (this.event.fd >= 0) this.setOption("SO_LINGER", 0);
