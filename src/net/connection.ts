@@ -105,7 +105,7 @@ export class Connection extends ReceivingSocket {
   }
 
   /** Closes with an RST (SO_LINGER of 0), so that no TIME_WAIT stays behind. */
-  reset(): void {
+  override reset(): void {
     if (this.closed) return;
     this.resetOnClose();
     this.close();
@@ -115,9 +115,15 @@ export class Connection extends ReceivingSocket {
    * Takes the descriptor away, open and nonblocking: it belongs to the caller
    * from here on, who may give it to {@linkcode Engine.adopt} of an engine in
    * any worker of the process. No handler is called any more, `close` included.
-   * Throws if anything is left to be sent, or the connection is not established.
+   * Throws if anything is left to be sent, or the connection is not established,
+   * or is spliced.
    */
   detach(): number {
+    if (this.routed) {
+      throw new Error(
+        `Cannot detach descriptor ${this.event.fd}: it is spliced`,
+      );
+    }
     if (this.stage !== OPEN || !this.sender.empty) {
       const state = this.stage === OPEN ? "" : ", and is not open";
       const file = this.sender.empty || this.bufferedBytes > 0
@@ -248,6 +254,7 @@ export class Connection extends ReceivingSocket {
     this.connector?.stop();
     if (this.event.fd !== NO_SOCKET) this.event.close();
     this.sender.clear();
+    this.endRoutes();
     new Closing(this, this.shared, error);
   }
 }

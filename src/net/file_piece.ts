@@ -36,11 +36,12 @@ export interface SendFileOptions {
 export class FilePiece implements Piece {
   readonly syscall = "sendfile";
   readonly copied = false;
+  readonly owned = true;
 
   readonly #calls: SystemCalls;
   readonly #name: string;
   readonly #fd: number;
-  readonly #owned: boolean;
+  readonly #opened: boolean;
   /** The kernel moves it on. */
   readonly #position = new BigInt64Array(1);
   #left = 0;
@@ -59,7 +60,7 @@ export class FilePiece implements Piece {
       checkInteger("length", length, 0, Number.MAX_SAFE_INTEGER);
     }
     this.#calls = calls;
-    this.#owned = typeof file === "string";
+    this.#opened = typeof file === "string";
     this.#name = typeof file === "string" ? file : `descriptor ${file}`;
     this.#fd = typeof file === "string" ? this.#open(file) : file;
     try {
@@ -103,7 +104,7 @@ export class FilePiece implements Piece {
   }
 
   close(): void {
-    if (!this.#owned || this.#closed) return;
+    if (!this.#opened || this.#closed) return;
     this.#closed = true;
     this.#calls.close(this.#fd);
   }

@@ -8,15 +8,27 @@
 import { EAGAIN, EINTR } from "../../ffi/mod.ts";
 import { readAgain } from "../interest.ts";
 import { RECEIVE_BYTES } from "./receive_buffer.ts";
+import { PipePiece } from "./pipe_piece.ts";
 import { SendingSocket } from "./sending_socket.ts";
 import { LOST, OPEN } from "./stage.ts";
 
 /** Bytes read for one event before other descriptors have their turn. */
 const READ_BUDGET_BYTES = 4 * RECEIVE_BYTES;
 
+/** Where what arrives goes, instead of to the user. */
+interface Route {
+  readonly to: ReceivingSocket;
+  readonly pipe: PipePiece;
+  /** Whether reading waits for the pipe to be empty again. */
+  waits: boolean;
+}
+
 /** What a {@linkcode Connection} receives, and when. */
 export abstract class ReceivingSocket extends SendingSocket {
   #paused = false;
+  #route: Route | null = null;
+  /** The connection whose route leads here. */
+  #feeder: ReceivingSocket | null = null;
 
   /** Stops calling `data` and `end`, without a system call: the peer waits. */
   pause(): void {
@@ -33,6 +45,55 @@ export abstract class ReceivingSocket extends SendingSocket {
     this.startReading();
   }
 
+  /**
+   * Has the kernel hand everything that arrives here over to another connection,
+   * by splice(2) through a pipe: it does not come into the process, and `data` is
+   * not called any more. What was written to `to` before goes first. While `to`
+   * takes no more, nothing is read here.
+   *
+   * The end of what arrives ends `to`, after the `end` handler, if there is one.
+   * The connection does not close then: it does once it is ended, too, as by a
+   * splice the other way. If either fails or is closed before the end has been
+   * passed on, the other one is reset.
+   *
+   * @example A proxy
+   * ```ts
+   * import { Engine } from "@edgewise/epoll";
+   *
+   * using engine = new Engine();
+   * engine.listen({ port: 0 }, {
+   *   open(client) {
+   *     client.pause();
+   *     engine.connect({ port: 8080 }, {
+   *       open(upstream) {
+   *         client.splice(upstream);
+   *         upstream.splice(client);
+   *         client.resume();
+   *       },
+   *       close: () => client.close(),
+   *     });
+   *   },
+   * });
+   * ```
+   *
+   * @param to Another open connection of the same engine.
+   * @throws {Error} If one of the two is not open, has ended or is spliced so
+   * already; if both are the same, or their engines are not.
+   * @throws {SystemError} `EMFILE` or `ENFILE` from pipe2(2).
+   */
+  splice(to: ReceivingSocket): void {
+    const refused = this.#noRoute(to);
+    if (refused !== null) {
+      throw new Error(
+        `Cannot splice descriptor ${this.fd} to ${to.fd}: ${refused}`,
+      );
+    }
+    const pipe = new PipePiece(this.shared.parts.calls, () => this.#goOn());
+    this.#route = { to, pipe, waits: false };
+    to.#feeder = this;
+    this.outlivesEnd = true;
+  }
+
   /** @internal Whether something to read is waited for. */
   get reading(): boolean {
     return this.stage === OPEN && !this.#paused && !this.readEnded;
@@ -40,11 +101,12 @@ export abstract class ReceivingSocket extends SendingSocket {
 
   /** @internal Has the read handler called, where the user wants it. */
   protected startReading(): void {
-    if (this.reading) this.event.enableRead();
+    if (this.reading && !this.#route?.waits) this.event.enableRead();
   }
 
   /** @internal There may be something to read. */
   protected receive(): void {
+    if (this.#route !== null) return this.#forward(this.#route);
     const { parts } = this.shared;
     const event = this.event;
     let left = READ_BUDGET_BYTES;
@@ -52,6 +114,8 @@ export abstract class ReceivingSocket extends SendingSocket {
     if (this.activity !== null) this.activity.received();
     try {
       while (left > 0 && !drained && this.reading) {
+        // A handler may have had the rest spliced.
+        if (this.#route !== null) break;
         const count = parts.calls.recv(event.fd, parts.receive.bytes, 0);
         if (count > 0) {
           left -= count;
@@ -81,10 +145,28 @@ export abstract class ReceivingSocket extends SendingSocket {
     try {
       this.ended();
     } finally {
+      this.#passEnd();
       const flushed = !this.outlivesEnd && this.sender.empty;
       if (flushed || this.sender.ended) this.destroy(LOST, null);
     }
   }
+
+  /** @internal The socket is closed: nobody shall take a part for the whole. */
+  protected endRoutes(): void {
+    const route = this.#route;
+    const feeder = this.#feeder;
+    route?.pipe.destroy();
+    if (route !== null && !this.readEnded) route.to.reset();
+    if (feeder !== null && !feeder.readEnded) feeder.reset();
+  }
+
+  /** @internal Whether bytes pass that the user does not see. */
+  protected get routed(): boolean {
+    return this.#route !== null || this.#feeder !== null;
+  }
+
+  /** Closes with an RST, so that no TIME_WAIT stays behind. */
+  abstract reset(): void;
 
   /** @internal Tells of bytes. */
   protected abstract received(chunk: Uint8Array): void;
@@ -99,5 +181,55 @@ export abstract class ReceivingSocket extends SendingSocket {
   #isDrained(): boolean {
     const event = this.event;
     return !event.eof && !event.urgent && this.shared.readsWhole;
+  }
+
+  /** Why there can be no route to `to`; null if there can. */
+  #noRoute(to: ReceivingSocket): string | null {
+    if (to === this) return "they are the same";
+    if (to.shared.parts !== this.shared.parts) return "their engines differ";
+    if (this.stage !== OPEN || to.stage !== OPEN) return "one is not open";
+    if (this.readEnded || to.sender.ending) return "one has ended";
+    if (this.#route !== null || to.#feeder !== null) return "one is spliced";
+    return null;
+  }
+
+  /** `receive()` into a pipe, and out of it. */
+  #forward(route: Route): void {
+    const { to, pipe } = route;
+    const event = this.event;
+    let left = READ_BUDGET_BYTES;
+    if (this.activity !== null) this.activity.received();
+    while (this.reading && pipe.sent) {
+      if (left <= 0) return readAgain(event);
+      const count = pipe.fill(event.fd);
+      if (count > 0) {
+        left -= count;
+        to.sendPiece(pipe);
+      } else if (count === 0) {
+        this.endReading();
+      } else if (count === -EAGAIN) {
+        event.readReady = false;
+        return;
+      } else if (count !== -EINTR) {
+        this.fail("splice", -count);
+      }
+    }
+    if (this.closed || pipe.sent) return;
+    route.waits = true;
+    event.blockRead();
+  }
+
+  /** The pipe is empty. */
+  #goOn(): void {
+    const route = this.#route;
+    if (route === null || !route.waits) return;
+    route.waits = false;
+    this.startReading();
+  }
+
+  /** After the last bytes: the pipe is empty when an end is read. */
+  #passEnd(): void {
+    const to = this.#route?.to;
+    if (to !== undefined && to.stage === OPEN && !to.sender.ending) to.end();
   }
 }

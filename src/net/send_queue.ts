@@ -21,6 +21,8 @@ export interface Piece {
   readonly sent: boolean;
   /** Whether it holds copies of the user's bytes, which `bufferMax` limits. */
   readonly copied: boolean;
+  /** Whether it is the user's own, who is told by `drain`. */
+  readonly owned: boolean;
   /** One call that sends `bytesMax` at the most: the count or the negative errno. */
   send(calls: SystemCalls, fd: number, bytesMax: number): number;
   /** Lets go of what it holds: it is sent, or never will be. */
@@ -31,6 +33,7 @@ export interface Piece {
 class Block implements Piece {
   readonly syscall = "send";
   readonly copied = true;
+  readonly owned = true;
   readonly #bytes: Uint8Array;
   #start = 0;
   #end = 0;

@@ -32,6 +32,8 @@ export class Sender {
   ended = false;
   /** Bytes queued, files not counted. */
   length = 0;
+  /** Whether the user is to be told once all is sent. */
+  owesDrain = false;
   /** Changes whenever something queued is sent. */
   progress = 0;
 
@@ -84,6 +86,7 @@ export class Sender {
     armed: boolean,
   ): number {
     this.#wantFlush(armed);
+    this.owesDrain = true;
     const count = Math.min(bytes.length - offset, bufferMax - this.length);
     if (count <= 0) return 0;
     this.#queue ??= new SendQueue();
@@ -121,7 +124,10 @@ export class Sender {
     const waits = !this.#queue.empty || !armed;
     this.#queue.add(piece);
     const left = waits ? MORE : this.#advance(this.#queue);
-    if (left === MORE) this.#wantFlush(armed);
+    if (left === MORE) {
+      this.#wantFlush(armed);
+      this.owesDrain ||= piece.owned;
+    }
     return left;
   }
 

@@ -147,9 +147,11 @@ export abstract class SendingSocket extends StreamSocket {
     if (left < 0) return this.sendFailed(left);
     if (this.sender.progress !== before) this.activity?.sent();
     if (left !== DRAINED) return;
+    const { owesDrain } = this.sender;
+    this.sender.owesDrain = false;
     if (this.closesSoon()) this.destroy(LOST, null);
     else if (this.sender.ending) this.endSending();
-    else this.drained();
+    else if (owesDrain) this.drained();
   }
 
   /** @internal The peer has ended, the user does not care: only what is queued is left. */
