@@ -29,6 +29,8 @@ export {
 } from "./src/engine_worker.ts";
 export { FdEvent } from "./src/fd_event.ts";
 export type { FdHandlers } from "./src/fd_handlers.ts";
+export { FileIo, type FileIoOptions } from "./src/file_io.ts";
+export { type FileDone, FileOperation } from "./src/file_operations.ts";
 export { Inbox, type InboxOptions } from "./src/inbox.ts";
 export type { InboxAddress } from "./src/mailbox.ts";
 export type { EngineMetrics } from "./src/metrics.ts";
@@ -94,7 +96,7 @@ export {
 } from "./src/timerfd.ts";
 export { Timer } from "./src/timers.ts";
 export type { Trigger } from "./src/trigger.ts";
-export { SystemError } from "./ffi/mod.ts";
+export { alignedBuffer, SystemError } from "./ffi/mod.ts";
 export type {
   Bytes,
   Ipv4Address,

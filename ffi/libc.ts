@@ -13,6 +13,7 @@ import { Group } from "./group.ts";
 import type { SymbolTable } from "./runtime.ts";
 
 export { Group };
+export * from "./libc_aio.ts";
 export * from "./libc_messages.ts";
 export * from "./libc_proc.ts";
 export * from "./libc_process.ts";

@@ -32,6 +32,17 @@
  * @module
  */
 
+import {
+  fdatasync,
+  fsync,
+  io_cancel,
+  io_destroy,
+  io_getevents,
+  io_setup,
+  io_submit,
+  pread,
+  pwrite,
+} from "./aio.ts";
 import { waitid } from "./children.ts";
 import {
   close,
@@ -69,6 +80,8 @@ import { clock_gettime, now, timerfd_create, timerfd_settime } from "./time.ts";
 import { sendfile, splice } from "./transfers.ts";
 import { writev } from "./vectors.ts";
 
+export * from "./aio.ts";
+export * from "./aio_requests.ts";
 export * from "./children.ts";
 export { builtin, currentProcess } from "./builtins.ts";
 export * from "./constants.ts";
@@ -153,4 +166,13 @@ export const systemCalls: SystemCalls = {
   splice,
   statx,
   unlink,
+  io_setup,
+  io_submit,
+  io_getevents,
+  io_cancel,
+  io_destroy,
+  pread,
+  pwrite,
+  fsync,
+  fdatasync,
 };

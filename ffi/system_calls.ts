@@ -166,4 +166,29 @@ export interface SystemCalls {
   ): number;
   /** unlink(2). */
   unlink(path: string): number;
+
+  /** io_setup(2): fills `context`, which is 0 before. */
+  io_setup(requestsMax: number, context: BigUint64Array): number;
+  /** io_submit(2) of the first `count` of `requests`: the number taken. */
+  io_submit(context: bigint, requests: BigUint64Array, count: number): number;
+  /** io_getevents(2): the number of results. `timeoutMs` is -1 for ever. */
+  io_getevents(
+    context: bigint,
+    eventsMin: number,
+    eventsMax: number,
+    events: Int32Array,
+    timeoutMs: number,
+  ): number;
+  /** io_cancel(2) of the request at an address. */
+  io_cancel(context: bigint, request: bigint, event: Int32Array): number;
+  /** io_destroy(2): returns once nothing of the context is under way. */
+  io_destroy(context: bigint): number;
+  /** pread(2): the count, 0 at end of file. */
+  pread(fd: number, buffer: Bytes, offset: number): number;
+  /** pwrite(2): the count. */
+  pwrite(fd: number, buffer: Bytes, offset: number): number;
+  /** fsync(2). */
+  fsync(fd: number): number;
+  /** fdatasync(2). */
+  fdatasync(fd: number): number;
 }

@@ -8,6 +8,7 @@ import { EBADF, systemCalls, SystemError } from "../ffi/mod.ts";
 import type { SystemCalls } from "../ffi/mod.ts";
 import type { FdEvent } from "./fd_event.ts";
 import type { FdHandlers } from "./fd_handlers.ts";
+import { FileIo, type FileIoOptions } from "./file_io.ts";
 import { Inbox, type InboxOptions } from "./inbox.ts";
 import { Loop } from "./loop.ts";
 import type { EngineMetrics } from "./metrics.ts";
@@ -76,8 +77,7 @@ export class Engine implements Disposable {
 
   /** @internal For the package's own event sources. */
   get parts(): EngineParts {
-    this.#check("register");
-    return this.#loop;
+    return this.#open("register");
   }
 
   /** What the engine has counted so far; a live view. */
@@ -94,8 +94,7 @@ export class Engine implements Disposable {
    * @throws {Error} If the number is registered and not closed.
    */
   register(fd: number, handlers: FdHandlers): FdEvent {
-    this.#check("register");
-    return register(this.#loop, fd, handlers);
+    return register(this.#open("register"), fd, handlers);
   }
 
   /**
@@ -106,8 +105,7 @@ export class Engine implements Disposable {
    * @returns The calls made for registered descriptors.
    */
   commit(): number {
-    this.#check("commit");
-    return this.#loop.changes.commit();
+    return this.#open("commit").changes.commit();
   }
 
   /**
@@ -124,11 +122,11 @@ export class Engine implements Disposable {
    */
   poll(timeoutMs = -1): number {
     const waitMs = checkTimeout(timeoutMs);
-    this.#check("poll");
+    const loop = this.#open("poll");
     try {
-      return this.#loop.poll(waitMs);
+      return loop.poll(waitMs);
     } finally {
-      this.#loop.leave();
+      loop.leave();
     }
   }
 
@@ -138,11 +136,11 @@ export class Engine implements Disposable {
    * @returns The number of handlers run.
    */
   dispatch(): number {
-    this.#check("dispatch");
+    const loop = this.#open("dispatch");
     try {
-      return this.#loop.dispatch();
+      return loop.dispatch();
     } finally {
-      this.#loop.leave();
+      loop.leave();
     }
   }
 
@@ -155,11 +153,11 @@ export class Engine implements Disposable {
    */
   turn(timeoutMs = -1): number {
     const waitMs = checkTimeout(timeoutMs);
-    this.#check("turn");
+    const loop = this.#open("turn");
     try {
-      return this.#loop.turn(waitMs);
+      return loop.turn(waitMs);
     } finally {
-      this.#loop.leave();
+      loop.leave();
     }
   }
 
@@ -171,8 +169,7 @@ export class Engine implements Disposable {
    * @throws {Error} If the engine is running already.
    */
   run(): void {
-    this.#check("run");
-    this.#loop.run();
+    this.#open("run").run();
   }
 
   /**
@@ -186,8 +183,7 @@ export class Engine implements Disposable {
    * @throws {SystemError} `EMFILE`, `ENFILE` or `ENOMEM` from eventfd(2).
    */
   async start(): Promise<void> {
-    this.#check("start");
-    await this.#loop.start();
+    await this.#open("start").start();
   }
 
   /**
@@ -212,9 +208,8 @@ export class Engine implements Disposable {
     handler: () => void,
     options: TimerOptions = {},
   ): Timer {
-    this.#check("timer");
     const { repeat = false, slackMs = 0 } = options;
-    return new Timer(this.#loop, delayMs, handler, repeat, slackMs);
+    return new Timer(this.#open("timer"), delayMs, handler, repeat, slackMs);
   }
 
   /**
@@ -230,8 +225,7 @@ export class Engine implements Disposable {
     options: InboxOptions,
     handler: (message: Uint8Array) => void,
   ): Inbox {
-    this.#check("inbox");
-    return new Inbox(this.#loop, options, handler);
+    return new Inbox(this.#open("inbox"), options, handler);
   }
 
   /**
@@ -245,8 +239,8 @@ export class Engine implements Disposable {
    * @throws {SystemError} What signalfd(2) refuses, such as `EMFILE`.
    */
   signal(name: SignalName, handler: (info: SignalInfo) => void): SignalWatch {
-    this.#check("signal");
-    this.#signals ??= new Signals(this.#loop);
+    const loop = this.#open("signal");
+    this.#signals ??= new Signals(loop);
     return this.#signals.watch(name, handler);
   }
 
@@ -258,8 +252,7 @@ export class Engine implements Disposable {
    * `EADDRINUSE` or `EACCES`, with the address.
    */
   listen(options: ListenOptions, handlers: ConnectionHandlers): Listener {
-    this.#check("listen");
-    return new Listener(this.#loop, options, handlers);
+    return new Listener(this.#open("listen"), options, handlers);
   }
 
   /**
@@ -271,8 +264,7 @@ export class Engine implements Disposable {
    * @throws {SystemError} What socket(2) refuses, such as `EMFILE`.
    */
   connect(options: ConnectOptions, handlers: ConnectionHandlers): Connection {
-    this.#check("connect");
-    return connect(this.#loop, options, handlers);
+    return connect(this.#open("connect"), options, handlers);
   }
 
   /**
@@ -281,8 +273,7 @@ export class Engine implements Disposable {
    * @throws {TypeError} If an address can't be parsed.
    */
   datagram(options: DatagramOptions, handlers: DatagramHandlers): Datagram {
-    this.#check("datagram");
-    return new Datagram(this.#loop, options, handlers);
+    return new Datagram(this.#open("datagram"), options, handlers);
   }
 
   /**
@@ -297,8 +288,12 @@ export class Engine implements Disposable {
     handlers: ConnectionHandlers,
     options: AdoptOptions = {},
   ): Connection {
-    this.#check("adopt");
-    return adopt(this.#loop, fd, handlers, options);
+    return adopt(this.#open("adopt"), fd, handlers, options);
+  }
+
+  /** Reads and writes files at offsets, by Linux AIO. Errors as for `inbox`. */
+  fileIo(options: FileIoOptions = {}): FileIo {
+    return new FileIo(this.#open("fileIo"), options);
   }
 
   /**
@@ -314,7 +309,8 @@ export class Engine implements Disposable {
     this.close();
   }
 
-  #check(verb: string): void {
+  #open(verb: string): Loop {
     if (this.#loop.closed) throw new SystemError(verb, EBADF, { fd: this.fd });
+    return this.#loop;
   }
 }
