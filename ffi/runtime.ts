@@ -69,7 +69,7 @@ export interface Runtime {
   granted(path?: string): boolean;
   /**
    * The source of an expression that opens symbols as `open` does, for a worker
-   * that can load no module. It may await.
+   * that can load no module.
    */
   readonly openSource: string;
   /** Opens the symbols of a library. Throws what the runtime throws. */

@@ -58,8 +58,8 @@ export const bunRuntime: Runtime = {
 
   granted: () => true,
 
-  openSource: `async (path, table) => {
-    const { dlopen } = await import("bun:ffi");
+  openSource: `(path, table) => {
+    const { dlopen } = process.getBuiltinModule("bun:ffi");
     const types = ${JSON.stringify(bunTypes)};
     const functions = Object.entries(table).map(([name, definition]) => [
       name,
