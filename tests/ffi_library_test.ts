@@ -15,6 +15,7 @@ import { scopedFlag } from "./ffi_scoped_flag.ts";
 class FakeRuntime implements Runtime {
   platform = "linux";
   machine = "x64";
+  openSource = "";
   nonblocking = true;
   /** What was tried, in order. */
   readonly opened: string[] = [];
