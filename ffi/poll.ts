@@ -1,7 +1,6 @@
 /** poll(2), on this thread and on another. @module */
 
 import { int32, requireRoom, uint32 } from "./arguments.ts";
-import { builtin } from "./builtins.ts";
 import { POLLIN } from "./constants.ts";
 import { check, errnoCopy, errnoView } from "./errno.ts";
 import { EINTR } from "./errno_codes.ts";
@@ -32,8 +31,8 @@ const LOOK_INTERVAL_MS = 1;
 /**
  * Resolves once a poll(2) for POLLIN on `fd`, made on another thread, has
  * returned: the descriptor is readable, has failed, or `timeoutMs` have passed,
- * a fraction rounded up to the nanosecond. -1, the default, waits for ever. A
- * negative descriptor is never ready. Rejects with SystemError where poll(2) itself fails.
+ * a fraction rounded up to the nanosecond. -1, the default, waits for ever.
+ * Rejects with SystemError where poll(2) itself fails.
  *
  * Until then the process stays alive; closing `fd` does not end it. Deno makes
  * 32 such calls at a time. Bun, which makes none, looks every millisecond.
@@ -67,18 +66,8 @@ async function look(fds: Int32Array, timeoutMs: number): Promise<number> {
   const deadline = now() + timeoutMs;
   let ready = poll(fds, 1, 0);
   while (ready === 0 && now() < deadline) {
-    await pause(deadline - now());
+    await new Promise((resolve) => setTimeout(resolve, LOOK_INTERVAL_MS));
     ready = poll(fds, 1, 0);
   }
   return ready;
-}
-
-/** Lets the event loop go on until the next look; a timer takes 1 ms at least. */
-function pause(remainingMs: number): Promise<unknown> {
-  const { setImmediate } = builtin("node:timers");
-  return new Promise((resolve) =>
-    remainingMs < LOOK_INTERVAL_MS
-      ? setImmediate(resolve)
-      : setTimeout(resolve, LOOK_INTERVAL_MS)
-  );
 }

@@ -19,15 +19,12 @@ const ROUND_MS = 0.5;
 const HANDLERS_BETWEEN_LOOKS = 4;
 
 /**
- * How long rounds may follow each other without a wait, and how long they then
- * pause. A thread that is never idle sees its sockets every 61 rounds only (Deno
- * 2.9): a fetch would take 20 times as long. The pause has to outlast the way
- * into idleness; the kernel makes it some 60 µs.
+ * A thread that is never idle looks at its sockets only every 61 times that it
+ * goes round (Deno 2.9), and a fetch has to wait for several such looks. So the
+ * others have a turn for each share of a round, as if all rounds were short.
  */
-const BUSY_MS = 2;
-const PAUSE_MS = 0.01;
-/** No descriptor is ready before the pause is over. */
-const NOTHING = -1;
+const TURNS_FOR_A_LOOK = 61;
+const LOOK_EVERY_MS = 1.5;
 
 /**
  * The bell's event: being reported is all that it is for. It stays in the kernel
@@ -45,8 +42,6 @@ export class Beside {
   #waitsUntilMs: number | null = null;
   #rung = false;
   #looksSoon = false;
-  /** When this thread was idle last. */
-  #idleMs = 0;
 
   constructor(loop: Loop) {
     const fd = loop.calls.eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -62,11 +57,15 @@ export class Beside {
   async run(): Promise<void> {
     const loop = this.#loop;
     while (this.#goesOn()) {
+      const beganMs = loop.calls.now();
       const ran = this.#round();
       if (!this.#goesOn()) return;
-      if (ran === 0 && loop.idle()) await this.#wait();
-      else if (loop.calls.now() - this.#idleMs >= BUSY_MS) await this.#pause();
-      else await others();
+      if (ran === 0 && loop.idle()) {
+        await this.#wait();
+      } else {
+        const share = (loop.calls.now() - beganMs) / LOOK_EVERY_MS;
+        await others(Math.ceil(Math.min(share, 1) * TURNS_FOR_A_LOOK));
+      }
     }
   }
 
@@ -136,20 +135,18 @@ export class Beside {
       await calls.waitReadable(epfd, timeoutMs);
     } finally {
       this.#waitsUntilMs = null;
-      this.#idleMs = calls.now();
     }
-  }
-
-  /** Is idle, for once. */
-  async #pause(): Promise<void> {
-    const { calls } = this.#loop;
-    await calls.waitReadable(NOTHING, PAUSE_MS);
-    this.#idleMs = calls.now();
   }
 }
 
-/** Lets everything else of this thread have its turn. */
-function others(): Promise<void> {
+/** Lets everything else of this thread have so many turns. */
+function others(turns: number): Promise<void> {
   const { setImmediate } = builtin("node:timers");
-  return new Promise((resolve) => setImmediate(resolve));
+  return new Promise((resolve) => {
+    const next = () => {
+      if (--turns > 0) setImmediate(next);
+      else resolve();
+    };
+    setImmediate(next);
+  });
 }
