@@ -104,14 +104,11 @@ export class AioRequests {
 
 /** An array of `struct io_event`, which io_getevents(2) fills. */
 export class AioResults {
-  /** How many there is room for. */
-  readonly max: number;
   /** The memory, for io_getevents(2). */
   readonly words: Int32Array<ArrayBuffer>;
 
   /** Room for `max` results. */
   constructor(max: number) {
-    this.max = max;
     this.words = new Int32Array(max * RESULT_WORDS);
   }
 

@@ -212,10 +212,9 @@ export class FileIo implements Disposable {
 
   /**
    * Cancels what waits, and blocks until the kernel has finished what it has, as
-   * it would write to the buffers until then; io_destroy(2) itself takes some 30 ms
-   * (Linux 6.18). The callbacks are called in the
-   * next turn, or by the engine's own closing, which closes this too. Closing
-   * again does nothing.
+   * it would write to the buffers until then; io_destroy(2) itself takes some
+   * 30 ms (Linux 6.18). The callbacks are called in the next turn, or by the
+   * engine's own closing, which closes this too. Closing again does nothing.
    */
   close(): void {
     if (this.closed) return;
