@@ -1,12 +1,12 @@
 /** The benchmark's command line. */
 import { parseArgs } from "@std/cli/parse-args";
-import { DEFAULT_WORKLOAD, type Workload, workloads } from "./workloads.ts";
+import { type AnyWorkload, DEFAULT_WORKLOAD, workloads } from "./workloads.ts";
 
 export const USAGE = `deno task bench [OPTION...]
 
   --only NAMES    workloads, by commas, or "all"; ${DEFAULT_WORKLOAD} by default:
 ${workloads.map(({ name }) => `                  ${name}`).join("\n")}
-  --peers NAMES   only these servers, by commas
+  --peers NAMES   only these peers, by commas
   --rounds N      each peer takes one turn in each; 5 by default
   --seconds N     measured in each turn; 3 by default
   --quick         one round of 0.2 s: shows that it runs, not how fast
@@ -16,7 +16,7 @@ ${workloads.map(({ name }) => `                  ${name}`).join("\n")}
 /** What to measure and how. */
 export interface Options {
   help: boolean;
-  workloads: Workload[];
+  workloads: AnyWorkload[];
   /** Names of peers; undefined for all. */
   peers: string[] | undefined;
   rounds: number;
@@ -49,7 +49,7 @@ export function parseOptions(args: string[]): Options {
   };
 }
 
-function chooseWorkloads(names: string = DEFAULT_WORKLOAD): Workload[] {
+function chooseWorkloads(names: string = DEFAULT_WORKLOAD): AnyWorkload[] {
   if (names === "all") return [...workloads];
   return names.split(",").map((name) => {
     const workload = workloads.find((workload) => workload.name === name);

@@ -1,4 +1,5 @@
 /** What is measured, and what it must reach. */
+import { type PostWorkload, postWorkloads } from "./post/workloads.ts";
 import type { Measure } from "./turn.ts";
 
 /** A bound on a ratio of two peers, taken round by round. */
@@ -26,11 +27,14 @@ export interface Workload {
   targets: Target[];
 }
 
+/** A load of a server, or between workers. */
+export type AnyWorkload = Workload | PostWorkload;
+
 /** What is measured when nothing else is asked for. */
 export const DEFAULT_WORKLOAD = "echo-64-50";
 
 /** Every workload. */
-export const workloads: readonly Workload[] = [
+export const workloads: readonly AnyWorkload[] = [
   echo(64, 50, 1, [
     ...["edgewise-fd", "edgewise"].flatMap((peer): Target[] => [
       { peer, measure: "messagesPerSecond", of: "c", atLeast: 0.9 },
@@ -63,6 +67,7 @@ export const workloads: readonly Workload[] = [
       },
     ],
   },
+  ...postWorkloads,
 ];
 
 function echo(
