@@ -2,7 +2,8 @@
 
 import { int32, transferSize, uint32 } from "./arguments.ts";
 import { errnoCopy, errnoView } from "./errno.ts";
-import { iovec, mmsghdr, msghdr } from "./layout.ts";
+import { IPPROTO_UDP, UDP_SEGMENT } from "./constants_socket.ts";
+import { cmsghdr, iovec, mmsghdr, msghdr } from "./layout.ts";
 import { messages } from "./libc.ts";
 import type { Bytes } from "./system_calls.ts";
 import { addressOf } from "./vectors.ts";
@@ -19,6 +20,9 @@ const FLAGS = msghdr.msg_flags >> 2;
 const LENGTH = mmsghdr.msg_len >> 2;
 const IOVEC_STRIDE = iovec.size >> 2;
 const IOVEC_LENGTH = iovec.iov_len >> 2;
+
+/** Bytes of control data that {@linkcode MessageVector.setSegments} writes. */
+export const SEGMENTS_SPACE = 24;
 
 /**
  * Writes a 64-bit address as two words. As a double it is exact: addresses of
@@ -118,9 +122,29 @@ export class MessageVector {
     setPointer(this.words, at + NAME, nameLength === 0 ? 0 : base + name);
     this.words[at + NAME_LENGTH] = nameLength;
     this.#nameRooms[index] = nameLength;
+    this.words[at + CONTROL_LENGTH] = 0;
     const piece = index * IOVEC_STRIDE;
     setPointer(this.#pieces, piece, base + data);
     this.#pieces[piece + IOVEC_LENGTH] = dataLength;
+  }
+
+  /**
+   * Has a message that was set sent as datagrams of `size` bytes each, the last
+   * one of what is left: UDP_SEGMENT, Linux 4.18. Older kernels would send it
+   * as one: ask with getsockopt(2) first. Writes control data of
+   * {@linkcode SEGMENTS_SPACE} bytes at `offset`.
+   */
+  setSegments(index: number, offset: number, size: number): void {
+    const { buffer, byteOffset } = this.bytes;
+    const view = new DataView(buffer, byteOffset + offset, SEGMENTS_SPACE);
+    view.setUint32(cmsghdr.cmsg_len, cmsghdr.size + 2, true);
+    view.setUint32(cmsghdr.cmsg_len + 4, 0, true);
+    view.setInt32(cmsghdr.cmsg_level, IPPROTO_UDP, true);
+    view.setInt32(cmsghdr.cmsg_type, UDP_SEGMENT, true);
+    view.setUint16(cmsghdr.size, size, true);
+    const at = uint32(index) * STRIDE;
+    setPointer(this.words, at + CONTROL, this.#base + offset);
+    this.words[at + CONTROL_LENGTH] = SEGMENTS_SPACE;
   }
 
   /**

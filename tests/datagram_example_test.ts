@@ -134,7 +134,9 @@ straceTest(
         .filter(({ name }) => name.endsWith("mmsg"));
       const each = (name: string) =>
         calls.filter((call) => call.name === name).map(({ result }) => result);
-      assertEquals([each("recvmmsg"), each("sendmmsg")], [rounds, rounds]);
+      assertEquals(each("recvmmsg"), rounds);
+      // Messages: neighbours of one length go as segments of one.
+      assertEquals(each("sendmmsg"), [1, 2, 2]);
     } finally {
       await Deno.remove(file);
     }

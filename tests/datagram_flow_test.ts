@@ -227,7 +227,8 @@ class Sending implements Disposable {
     });
     this.engine = new Engine({ trigger }, calls);
     const remote = { port: this.end.port };
-    this.socket = this.engine.datagram({ remote, queueMax }, {
+    const options = { remote, queueMax, segments: false };
+    this.socket = this.engine.datagram(options, {
       drain: () => void this.log.push(`drain ${this.socket.queued}`),
       error: (_datagram, { code }) => void this.log.push(`error ${code}`),
       close: () => void this.log.push("close"),
@@ -412,14 +413,14 @@ triggerTest(
       seed = (Math.imul(seed, 1103515245) + 12345) & 0x7fffffff;
       return (seed >> 8) % below;
     };
-    const refused = [c.EMSGSIZE, c.ENOBUFS, c.EPERM];
+    const refused = [c.EMSGSIZE, c.ENOBUFS, c.EPERM, c.EINVAL, c.EIO];
     for (let round = 0; round < 20; round++) {
       const calls = replacing({
         sendmmsg(fd, vector, start, count, flags) {
           const dice = random(10);
           if (dice === 0) return -c.EAGAIN;
           if (dice === 1) return -c.EINTR;
-          if (dice === 2) return -refused[random(3)];
+          if (dice === 2) return -refused[random(refused.length)];
           const some = dice < 6 ? 1 + random(count) : count;
           return c.sendmmsg(fd, vector, start, some, flags);
         },
@@ -431,11 +432,16 @@ triggerTest(
       const accepted: string[] = [];
       const address = end.address as SocketAddress & { port: number };
       const socket = engine.datagram(
-        { port: 0, queueMax: 1 + random(20), bufferMax: 1 + random(5000) },
+        {
+          port: 0,
+          queueMax: 1 + random(20),
+          bufferMax: 1 + random(5000),
+          segments: round % 4 !== 0,
+        },
         { error: (_datagram, error) => void lost.push(`${error.address}`) },
       );
       for (let index = 0; index < 300; index++) {
-        const text = `${index} `.padEnd(1 + random(400), "x");
+        const text = `${index} `.padEnd(1 + 80 * random(4), "x");
         if (socket.send(bytesOf(text), address)) accepted.push(text);
         if (random(8) === 0) settle(engine);
         got.push(...end.receiveAll());

@@ -83,6 +83,13 @@ export interface DatagramOptions extends DatagramEndpoint {
   queueMax?: number;
   /** Bytes that wait to be sent, addresses included. @default {262144} */
   bufferMax?: number;
+  /**
+   * Sends neighbours in the queue of one length, up to 1232 bytes, and to one
+   * address as segments of one message (UDP_SEGMENT, Linux 4.18): the same
+   * datagrams arrive, for much less of the kernel's time. Where the kernel or
+   * the network takes no segments, each is sent by itself. @default {true}
+   */
+  segments?: boolean;
   /** Bytes that the kernel holds until they are read (SO_RCVBUF); it doubles them. */
   receiveBufferBytes?: number;
   /** Bytes that the kernel holds until they are sent (SO_SNDBUF); it doubles them. */
@@ -95,6 +102,7 @@ export interface DatagramLimits {
   readonly batchMax: number;
   readonly queueMax: number;
   readonly bufferMax: number;
+  readonly segments: boolean;
 }
 
 /** The memory of a batch; only what datagrams have filled is really taken. */
@@ -107,6 +115,7 @@ export function datagramLimits(options: DatagramOptions): DatagramLimits {
     batchMax = 64,
     queueMax = 256,
     bufferMax = 256 * 1024,
+    segments = true,
   } = options;
   checkInteger("messageMax", messageMax, 1, 0xffffff);
   checkInteger("batchMax", batchMax, 1, 1024);
@@ -117,5 +126,5 @@ export function datagramLimits(options: DatagramOptions): DatagramLimits {
       `Cannot use batchMax ${batchMax} with messageMax ${messageMax}: a batch would take more than ${BATCH_BYTES_MAX} bytes`,
     );
   }
-  return { messageMax, batchMax, queueMax, bufferMax };
+  return { messageMax, batchMax, queueMax, bufferMax, segments };
 }

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { EAGAIN, EINTR } from "../../ffi/mod.ts";
+import { EAGAIN, EINTR, EIO, IPPROTO_UDP, UDP_SEGMENT } from "../../ffi/mod.ts";
 import type { FdEvent } from "../fd_event.ts";
 import { queueWrite } from "../interest.ts";
 import { Timer } from "../timers.ts";
@@ -31,6 +31,7 @@ export class DatagramSender {
   readonly #reports: DatagramReports;
   /** An error may be that of a datagram sent before. */
   readonly #tellsLater: boolean;
+  readonly #isUnix: boolean;
   /** The kernel does not tell of room in the queue of one receiver of many. */
   readonly #retries: boolean;
   #queue: DatagramQueue | null = null;
@@ -50,6 +51,7 @@ export class DatagramSender {
     this.#event = event;
     this.#limits = limits;
     this.#reports = reports;
+    this.#isUnix = isUnix;
     this.#tellsLater = connected && !isUnix;
     this.#retries = isUnix && !connected;
   }
@@ -61,8 +63,7 @@ export class DatagramSender {
 
   /** Queues a copy. False if there is no room, nor will be before the kernel takes more. */
   send(bytes: Uint8Array, to: DatagramPeer | null): boolean {
-    const { queueMax, bufferMax } = this.#limits;
-    const queue = this.#queue ??= new DatagramQueue(queueMax, bufferMax);
+    const queue = this.#queue ??= this.#newQueue();
     if (!queue.push(bytes, to)) {
       if (this.#waiting) return false;
       this.flush();
@@ -81,7 +82,6 @@ export class DatagramSender {
       const sent = queue.send(parts, fd);
       if (sent > 0) {
         this.#sent();
-        queue.drop(sent);
       } else if (sent === -EAGAIN) {
         return this.#wait();
       } else if (sent !== -EINTR) {
@@ -109,9 +109,21 @@ export class DatagramSender {
     this.#suspected = 0;
   }
 
+  /** Linux 4.18 knows segments; before, a run would go as one datagram. */
+  #newQueue(): DatagramQueue {
+    const { queueMax, bufferMax, segments } = this.#limits;
+    const { parts, fd } = this.#event;
+    const value = new Uint8Array(4);
+    const merges = segments && !this.#isUnix &&
+      parts.calls.getsockopt(fd, IPPROTO_UDP, UDP_SEGMENT, value) >= 0;
+    return new DatagramQueue(queueMax, bufferMax, merges);
+  }
+
   /**
    * The first datagram was refused: it is dropped. On a connected socket the
-   * kernel may have told of an earlier one, so that it is tried once more.
+   * kernel may have told of an earlier one, so that it is tried once more. One
+   * that goes with others is tried alone: not all networks take segments (EIO:
+   * where the kernel can't leave checksums to the device, as with IPsec).
    */
   #failed(queue: DatagramQueue, errno: number): void {
     const { fd } = this.#event;
@@ -124,8 +136,9 @@ export class DatagramSender {
     if (suspected !== 0 && suspected !== errno) {
       this.#reports.failed("sendmmsg", suspected, fd);
     }
-    this.#reports.failed("sendmmsg", errno, fd, queue.firstAddress());
-    queue.drop(1);
+    if (queue.split(errno === EIO)) return;
+    this.#reports.failed("sendmmsg", errno, fd, queue.firstAddress);
+    queue.drop();
   }
 
   #wait(): void {
