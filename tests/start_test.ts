@@ -68,7 +68,7 @@ function counter(value = 0): number {
 }
 
 /** An event that is always there to be handled; counts in `data`. */
-function flood(engine: Engine): FdEvent {
+async function flood(engine: Engine): Promise<FdEvent> {
   const event = engine.register(counter(1), {
     read(event) {
       event.data = Number(event.data) + 1;
@@ -78,6 +78,7 @@ function flood(engine: Engine): FdEvent {
   });
   event.data = 0;
   event.enableRead();
+  await until(() => event.data !== 0);
   return event;
 }
 
@@ -108,7 +109,7 @@ triggerTest(
   "start() leaves timers, fetch and Deno.serve their turns at full load",
   async (trigger) => {
     await using started = new Started(trigger);
-    using event = flood(started.engine);
+    using event = await flood(started.engine);
     for (const rest of [() => ticks(20), () => fetches(10), () => ticks(20)]) {
       const before = Number(event.data);
       await within(rest(), "the rest of the thread");
@@ -121,7 +122,7 @@ triggerTest(
 
 test("at full load a fetch takes few rounds of the engine", async () => {
   await using started = new Started();
-  using _ = flood(started.engine);
+  using _ = await flood(started.engine);
   const count = 30;
   const { turns } = started.engine.metrics;
   await fetches(count);
@@ -131,7 +132,7 @@ test("at full load a fetch takes few rounds of the engine", async () => {
 
 test("start() goes round between two ticks, and ticks come between two rounds", async () => {
   await using started = new Started();
-  using event = flood(started.engine);
+  using event = await flood(started.engine);
   const seen: number[] = [];
   const interval = setInterval(() => seen.push(Number(event.data)), 1);
   await until(() => seen.length >= 20);
@@ -142,15 +143,15 @@ test("start() goes round between two ticks, and ticks come between two rounds", 
 
 test("start() does not starve what its handlers' promises do", async () => {
   await using started = new Started();
-  using event = flood(started.engine);
-  let progress = 0;
-  const chain = (async () => {
-    for (; progress < 1000; progress++) await null;
+  using _ = await flood(started.engine);
+  const done = Promise.withResolvers<number>();
+  started.engine.timer(0, async () => {
+    let progress = 0;
+    while (progress < 1000) progress += await Promise.resolve(1);
     await fetches(1);
-  })();
-  await within(chain, "the promises");
-  assertEquals(progress, 1000);
-  assert(Number(event.data) > 0);
+    done.resolve(progress);
+  });
+  assertEquals(await within(done.promise, "the promises"), 1000);
 });
 
 triggerTest(
@@ -232,7 +233,7 @@ test("a verb outside a turn reaches the kernel before the thread yields", async 
 test("a verb between two turns reaches the kernel before the thread yields", async () => {
   await using started = new Started();
   const { engine } = started;
-  using _ = flood(engine);
+  using _ = await flood(engine);
   using event = engine.register(counter(), { read() {} });
   await ticks(1);
   event.enableRead();
