@@ -113,9 +113,8 @@ export abstract class ReceivingSocket extends SendingSocket {
     let drained = false;
     if (this.activity !== null) this.activity.received();
     try {
-      while (left > 0 && !drained && this.reading) {
-        // A handler may have had the rest spliced.
-        if (this.#route !== null) break;
+      // A handler may pause, or have the rest spliced.
+      while (!drained && left > 0 && this.reading && this.#route === null) {
         const count = parts.calls.recv(event.fd, parts.receive.bytes, 0);
         if (count > 0) {
           left -= count;
