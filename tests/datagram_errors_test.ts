@@ -350,6 +350,9 @@ test("failing to make a socket leaves nothing open, whatever fails", () => {
       () => engine.datagram(options, {}),
       SystemError,
     );
-    assertEquals([error.code, error.syscall], ["ENOBUFS", name]);
+    assertEquals([error.code, error.syscall.startsWith(name)], [
+      "ENOBUFS",
+      true,
+    ]);
   }
 });

@@ -9,6 +9,7 @@ import {
   SystemError,
 } from "../mod.ts";
 import * as c from "../ffi/mod.ts";
+import { existsSync } from "node:fs";
 import { DatagramEnd } from "./support/datagram_peer.ts";
 import { openDescriptors, test } from "./support/descriptors.ts";
 import {
@@ -78,7 +79,8 @@ for (const [kind, endpoint] of Object.entries(kinds)) {
       for (const sender of senders) assertEquals(sender, server.localAddress);
       server.close();
       client.close();
-      if (remote.path?.startsWith("/")) Deno.removeSync(remote.path);
+      // A socket file goes with its socket.
+      if (remote.path?.startsWith("/")) assert(!existsSync(remote.path));
     },
   );
 }
@@ -405,7 +407,9 @@ engineTest(
     plain.send(bytesOf("x"), to);
     settle(engine);
     assertEquals(codes.length, 1);
-    assertThrows(() => plain.setTtl(256), RangeError);
+    assertThrows(() => plain.setTtl(256), SystemError, "EINVAL");
+    assertThrows(() => plain.setMulticastTtl(256), RangeError, "hops");
+    assertEquals(plain.getOption("IP_TTL"), 7);
     plain.close();
     assertThrows(() => plain.setBroadcast(), SystemError, "EBADF");
     allowed.close();
@@ -461,3 +465,60 @@ engineTest("send() refuses what can't be sent, at once", (engine) => {
   socket.close();
   assertEquals(code(() => socket.send(one, end.address)), "EBADF");
 });
+
+engineTest(
+  "a socket file that a program left is replaced, one in use is not",
+  (engine) => {
+    const path = `${Deno.makeTempDirSync()}/socket`;
+    const end = new DatagramEnd({ family: "unix", path });
+    const open = () => engine.datagram({ path }, {});
+    const error = assertThrows(open, SystemError);
+    assertEquals([error.code, error.address], ["EADDRINUSE", path]);
+    end.close();
+    const socket = open();
+    using client = DatagramEnd.to({ family: "unix", path });
+    assertEquals(client.send("x"), 1);
+    socket.close();
+    assert(!existsSync(path));
+    // Connecting fails: nothing stays behind.
+    const remote = { path: `\0${crypto.randomUUID()}` };
+    const refused = () => engine.datagram({ path, remote }, {});
+    assertEquals(assertThrows(refused, SystemError).code, "ECONNREFUSED");
+    assert(!existsSync(path));
+    Deno.writeTextFileSync(path, "a file");
+    assertEquals(assertThrows(open, SystemError).code, "EADDRINUSE");
+    assertEquals(Deno.readTextFileSync(path), "a file");
+    Deno.removeSync(path);
+  },
+);
+
+engineTest("ipv6Only: an IPv6 socket does not send to IPv4", (engine) => {
+  using end = new DatagramEnd();
+  const codes: string[] = [];
+  const options = { hostname: "::", port: 0 };
+  for (const ipv6Only of [false, true]) {
+    const socket = engine.datagram({ ...options, ipv6Only }, {
+      error: (_datagram, { code }) => void codes.push(code),
+    });
+    assertEquals(socket.getOption("IPV6_V6ONLY"), ipv6Only);
+    socket.send(bytesOf(`${ipv6Only}`), end.address);
+    settle(engine);
+    socket.close();
+  }
+  assertEquals([end.receiveAll(), codes], [["false"], ["ENETUNREACH"]]);
+});
+
+engineTest(
+  "the kernel's buffers are as large as asked for, and options are set and read",
+  (engine) => {
+    const sizes = { receiveBufferBytes: 50_000, sendBufferBytes: 60_000 };
+    const socket = engine.datagram({ port: 0, ...sizes }, {});
+    // It doubles them.
+    assertEquals(socket.getOption("SO_RCVBUF"), 100_000);
+    assertEquals(socket.getOption("SO_SNDBUF"), 120_000);
+    socket.setOption("IP_TOS", 8);
+    assertEquals(socket.getOption("IP_TOS"), 8);
+    assertThrows(() => socket.getOption("TCP_NODELAY"), SystemError);
+    socket.close();
+  },
+);

@@ -33,6 +33,7 @@ import { DatagramPeer } from "./datagram_peer.ts";
 import { DatagramReports } from "./datagram_reports.ts";
 import { DatagramSender } from "./datagram_sender.ts";
 import { DatagramSocket } from "./datagram_socket.ts";
+import type { SocketFile } from "./unix_path.ts";
 
 export type { DatagramHandlers, DatagramOptions };
 
@@ -75,6 +76,7 @@ export class Datagram extends DatagramSocket {
   readonly #reports: DatagramReports;
   readonly #sender: DatagramSender;
   readonly #connected: boolean;
+  readonly #file: SocketFile | null;
   /** What was received and not handed over yet. */
   #batch: ReceiveBatch | null = null;
   #failuresInRow = 0;
@@ -97,13 +99,14 @@ export class Datagram extends DatagramSocket {
     handlers: DatagramHandlers,
   ) {
     const limits = datagramLimits(options);
-    const { fd, domain, connected } = openDatagram(parts, options);
+    const { fd, domain, connected, file } = openDatagram(parts, options);
     const event = new FdEvent(fd, Datagram.#events, parts);
     super(event, domain);
     parts.registry.add(event);
     this.#parts = parts;
     this.#handlers = handlers;
     this.#connected = connected;
+    this.#file = file;
     this.#pool = batchPool(parts, limits.batchMax, limits.messageMax);
     this.#reports = new DatagramReports(this, parts, handlers);
     this.#sender = new DatagramSender(event, limits, this.#reports, {
@@ -299,6 +302,7 @@ export class Datagram extends DatagramSocket {
     this.#release();
     this.#sender.close();
     this.event.close();
+    this.#file?.remove();
     this.#reports.close();
   }
 }

@@ -7,11 +7,6 @@
 import {
   check,
   encodeAddress,
-  SO_BROADCAST,
-  SO_RCVBUF,
-  SO_REUSEADDR,
-  SO_REUSEPORT,
-  SO_SNDBUF,
   SO_TYPE,
   SOCK_CLOEXEC,
   SOCK_DGRAM,
@@ -23,9 +18,10 @@ import type { SystemCalls } from "../../ffi/mod.ts";
 import type { EngineParts } from "../parts.ts";
 import { ADDRESS_BYTES } from "./datagram_peer.ts";
 import type { DatagramOptions } from "./datagram_options.ts";
-import { integerOption } from "./datagram_socket.ts";
 import { checkInteger } from "./options.ts";
 import { addressText, adoptedSocket, endpointAddress } from "./socket.ts";
+import { setSocketOption } from "./socket_options.ts";
+import { bindPath, SocketFile } from "./unix_path.ts";
 
 /** A socket and what is known of it. */
 export interface OpenSocket {
@@ -33,6 +29,8 @@ export interface OpenSocket {
   /** AF_INET, AF_INET6 or AF_UNIX. */
   readonly domain: number;
   readonly connected: boolean;
+  /** The file of a unix socket, to be removed in the end. */
+  readonly file: SocketFile | null;
 }
 
 /** Makes the socket that options ask for. Nothing is left open when it fails. */
@@ -51,20 +49,28 @@ export function openDatagram(
   const type = SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC;
   const about = { address: addressText(address) };
   const fd = check(calls.socket(domain, type, 0), "socket", about);
+  let file: SocketFile | null = null;
   try {
     setOptions(calls, fd, options);
-    if (local !== null) {
-      check(calls.bind(fd, encodeAddress(local)), "bind", about);
-    }
+    if (local !== null) check(bind(calls, fd, local), "bind", about);
+    if (local?.family === "unix") file = new SocketFile(calls, local.path);
     if (remote !== null) {
       const about = { address: addressText(remote) };
       check(calls.connect(fd, encodeAddress(remote)), "connect", about);
     }
   } catch (error) {
     calls.close(fd);
+    file?.remove();
     throw error;
   }
-  return { fd, domain, connected: remote !== null };
+  return { fd, domain, connected: remote !== null, file };
+}
+
+function bind(calls: SystemCalls, fd: number, address: SocketAddress): number {
+  const encoded = encodeAddress(address);
+  return address.family === "unix"
+    ? bindPath(calls, fd, address.path, encoded)
+    : calls.bind(fd, encoded);
 }
 
 /** Where to bind to; null to leave it to connect(2). */
@@ -86,28 +92,31 @@ function setOptions(
   fd: number,
   options: DatagramOptions,
 ): void {
-  const { reusePort, reuseAddress, broadcast } = options;
+  const { reusePort, reuseAddress, ipv6Only, broadcast } = options;
+  const flags = [
+    ["SO_REUSEPORT", reusePort],
+    ["SO_REUSEADDR", reuseAddress],
+    ["IPV6_V6ONLY", ipv6Only],
+    ["SO_BROADCAST", broadcast],
+  ] as const;
+  for (const [name, value] of flags) {
+    if (value !== undefined) setSocketOption(calls, fd, name, value);
+  }
   const { receiveBufferBytes, sendBufferBytes } = options;
-  const set = (name: number, value: number) => {
-    check(
-      calls.setsockopt(fd, SOL_SOCKET, name, integerOption(value)),
-      "setsockopt",
-      {
-        fd,
-      },
-    );
-  };
-  if (reusePort) set(SO_REUSEPORT, 1);
-  if (reuseAddress) set(SO_REUSEADDR, 1);
-  if (broadcast) set(SO_BROADCAST, 1);
-  if (receiveBufferBytes !== undefined) {
-    checkInteger("receiveBufferBytes", receiveBufferBytes, 1, 0x3fffffff);
-    set(SO_RCVBUF, receiveBufferBytes);
-  }
-  if (sendBufferBytes !== undefined) {
-    checkInteger("sendBufferBytes", sendBufferBytes, 1, 0x3fffffff);
-    set(SO_SNDBUF, sendBufferBytes);
-  }
+  setSize(calls, fd, "SO_RCVBUF", "receiveBufferBytes", receiveBufferBytes);
+  setSize(calls, fd, "SO_SNDBUF", "sendBufferBytes", sendBufferBytes);
+}
+
+function setSize(
+  calls: SystemCalls,
+  fd: number,
+  option: "SO_RCVBUF" | "SO_SNDBUF",
+  name: string,
+  bytes: number | undefined,
+): void {
+  if (bytes === undefined) return;
+  checkInteger(name, bytes, 1, 0x3fffffff);
+  setSocketOption(calls, fd, option, bytes);
 }
 
 function adoptDatagram(parts: EngineParts, fd: number): OpenSocket {
@@ -129,5 +138,5 @@ function adoptDatagram(parts: EngineParts, fd: number): OpenSocket {
   const name = new Uint8Array(ADDRESS_BYTES);
   check(calls.getsockname(fd, name), "getsockname", about);
   const connected = calls.getpeername(fd, new Uint8Array(ADDRESS_BYTES)) >= 0;
-  return { fd, domain: name[0], connected };
+  return { fd, domain: name[0], connected, file: null };
 }

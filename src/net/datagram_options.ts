@@ -49,7 +49,11 @@ export interface DatagramEndpoint {
   hostname?: string;
   /** A port from 0 to 65535. */
   port?: number;
-  /** A unix socket instead: a path, or an abstract name after a leading `\0`. */
+  /**
+   * A unix socket instead: a path, or an abstract name after a leading `\0`. A
+   * socket file that is left of a program that has ended is replaced; the one
+   * that is made is removed in the end.
+   */
   path?: string;
 }
 
@@ -73,6 +77,8 @@ export interface DatagramOptions extends DatagramEndpoint {
    * each receives everything. @default {false}
    */
   reuseAddress?: boolean;
+  /** Whether an IPv6 socket refuses IPv4; the system's default otherwise. */
+  ipv6Only?: boolean;
   /** Allows sending to broadcast addresses (SO_BROADCAST). @default {false} */
   broadcast?: boolean;
   /** Bytes that a datagram is received whole with, from 1. @default {65535} */

@@ -15,7 +15,6 @@ import {
   IP_MULTICAST_IF,
   IP_MULTICAST_LOOP,
   IP_MULTICAST_TTL,
-  IP_TTL,
   IPPROTO_IP,
   IPPROTO_IPV6,
   IPV6_JOIN_GROUP,
@@ -23,20 +22,18 @@ import {
   IPV6_MULTICAST_HOPS,
   IPV6_MULTICAST_IF,
   IPV6_MULTICAST_LOOP,
-  IPV6_UNICAST_HOPS,
-  SO_BROADCAST,
   type SocketAddress,
-  SOL_SOCKET,
   SystemError,
 } from "../../ffi/mod.ts";
 import type { FdEvent } from "../fd_event.ts";
 import { checkInteger } from "./options.ts";
 import { boundAddress, peerAddress } from "./socket.ts";
-
-/** The value of an integer option. */
-export function integerOption(value: number): Bytes {
-  return new Uint8Array(new Int32Array([value]).buffer);
-}
+import {
+  getSocketOption,
+  setSocketOption,
+  type SocketOptionName,
+  type SocketOptions,
+} from "./socket_options.ts";
 
 /** A datagram socket; {@linkcode Datagram} sends and receives. */
 export abstract class DatagramSocket implements Disposable {
@@ -83,12 +80,37 @@ export abstract class DatagramSocket implements Disposable {
   }
 
   /**
+   * Asks the kernel for the value of a socket option.
+   *
+   * @throws {SystemError} `EOPNOTSUPP` or `ENOPROTOOPT` where the socket has no
+   * such option, `EBADF` once it is closed.
+   */
+  getOption<K extends SocketOptionName>(option: K): SocketOptions[K] {
+    return getSocketOption(this.event.parts.calls, this.fd, option);
+  }
+
+  /**
+   * Sets a socket option.
+   *
+   * @throws {TypeError} If the option is not known, or the value is of another
+   * type than the option's.
+   * @throws {SystemError} As {@linkcode DatagramSocket.getOption}; `EINVAL` for
+   * a value out of its range; `EPERM` for one that takes a privilege.
+   */
+  setOption<K extends SocketOptionName>(
+    option: K,
+    value: SocketOptions[K],
+  ): void {
+    setSocketOption(this.event.parts.calls, this.fd, option, value);
+  }
+
+  /**
    * Sets SO_BROADCAST: whether sending to broadcast addresses is allowed.
    *
    * @throws {SystemError} `EBADF` once the socket is closed, as the others do.
    */
   setBroadcast(enabled = true): void {
-    this.#set(SOL_SOCKET, SO_BROADCAST, integerOption(Number(enabled)));
+    this.setOption("SO_BROADCAST", enabled);
   }
 
   /**
@@ -98,7 +120,8 @@ export abstract class DatagramSocket implements Disposable {
    * @throws {SystemError} `EINVAL` outside that range.
    */
   setTtl(hops: number): void {
-    this.#setInternet(IP_TTL, IPV6_UNICAST_HOPS, hops);
+    const ipv6 = this.#domain === AF_INET6;
+    this.setOption(ipv6 ? "IPV6_UNICAST_HOPS" : "IP_TTL", hops);
   }
 
   /**
@@ -126,7 +149,7 @@ export abstract class DatagramSocket implements Disposable {
   setMulticastInterface(networkInterface: string | number): void {
     const index = interfaceIndex(networkInterface);
     if (this.#domain === AF_INET6) {
-      this.#set(IPPROTO_IPV6, IPV6_MULTICAST_IF, integerOption(index));
+      this.#set(IPPROTO_IPV6, IPV6_MULTICAST_IF, word(index));
     } else {
       const any = { family: "ipv4", host: "0.0.0.0", port: 0 } as const;
       this.#set(IPPROTO_IP, IP_MULTICAST_IF, encodeMembership(any, index));
@@ -183,10 +206,10 @@ export abstract class DatagramSocket implements Disposable {
   }
 
   #setInternet(name: number, nameIpv6: number, value: number): void {
-    checkInteger("the value", value, 0, 255);
+    checkInteger("hops", value, 0, 255);
     if (this.#domain === AF_INET6) {
-      this.#set(IPPROTO_IPV6, nameIpv6, integerOption(value));
-    } else this.#set(IPPROTO_IP, name, integerOption(value));
+      this.#set(IPPROTO_IPV6, nameIpv6, word(value));
+    } else this.#set(IPPROTO_IP, name, word(value));
   }
 
   #set(level: number, name: number, value: Bytes): void {
@@ -196,4 +219,9 @@ export abstract class DatagramSocket implements Disposable {
       throw new SystemError("setsockopt", -result, { fd: this.event.fd });
     }
   }
+}
+
+/** The value of an integer option. */
+function word(value: number): Bytes {
+  return new Uint8Array(new Int32Array([value]).buffer);
 }
