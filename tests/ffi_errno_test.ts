@@ -45,7 +45,7 @@ test("errnoName() knows each number of the kernel, in either sign", () => {
   const numbers = Object.entries(c).filter(
     (entry): entry is [string, number] =>
       /^E[A-Z0-9]+$/.test(entry[0]) && !/^E(POLL|FD_)/.test(entry[0]) &&
-      typeof entry[1] === "number",
+      typeof entry[1] === "number" && entry[1] < 3000,
   );
   assertEquals(numbers.length, 131);
   for (const [name, number] of numbers) {
