@@ -8,7 +8,8 @@ import { scopedFlag } from "./ffi_scoped_flag.ts";
 import { test } from "./support/descriptors.ts";
 import { pattern } from "./support/net_engine.ts";
 import { closedPort, Peer } from "./support/net_peer.ts";
-import { Program, runDeno } from "./support/process.ts";
+import { denoArgs, Program, runDeno } from "./support/process.ts";
+import { parseTrace, straceTest } from "./support/strace.ts";
 import { until } from "./support/within.ts";
 
 const LARGE = pattern(20_000_000);
@@ -158,3 +159,40 @@ test("connect.ts says so where nobody listens", async () => {
   assert(stderr.startsWith("connect: ECONNREFUSED"), stderr);
   assert(stderr.endsWith(`127.0.0.1:${port}\n`), stderr);
 });
+
+straceTest(
+  "tcp_proxy.ts splices and neither receives nor sends, by strace",
+  async () => {
+    const file = await Deno.makeTempFile({ prefix: "edgewise-strace-" });
+    try {
+      await using server = Program.deno("examples/echo_edge.ts", {
+        args: ["0"],
+      });
+      const target = `127.0.0.1:${await server.port()}`;
+      const names = "trace=splice,recvfrom,sendto,sendmsg,writev";
+      const options = { flags: ["--allow-ffi"], args: ["0", target] };
+      await using proxy = new Program("strace", [
+        // -D: the process started is the traced one, not strace.
+        ...["-D", "-f", "-qq", "-e", names, "-e", "signal=none", "-o", file],
+        Deno.execPath(),
+        ...denoArgs("examples/tcp_proxy.ts", options),
+      ]);
+      const port = await proxy.port();
+      assert((await exchange(port, LARGE)).equals(LARGE));
+      await proxy.end("SIGTERM");
+      const calls = parseTrace(await Deno.readTextFile(file));
+      const moved = calls.filter(({ name, result }) =>
+        name === "splice" && result > 0
+      );
+      // Into a pipe and out of it, each way.
+      const bytes = moved.reduce((sum, { result }) => sum + result, 0);
+      assertEquals(bytes, 4 * LARGE.length);
+      const others = calls.filter(({ name, fd }) =>
+        name !== "splice" && moved.some((call) => call.fd === fd)
+      );
+      assertEquals(others, []);
+    } finally {
+      await Deno.remove(file);
+    }
+  },
+);
