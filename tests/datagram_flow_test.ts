@@ -371,19 +371,38 @@ for (const connected of [true, false]) {
   );
 }
 
-engineTest("a full unix receiver's sender does not spin", (engine) => {
-  using end = new DatagramEnd({ family: "unix-unnamed" });
-  const socket = engine.datagram({ path: unixName(), queueMax: 300 }, {});
-  while (socket.send(bytesOf("x"), end.address));
-  settle(engine);
-  const { turns } = engine.metrics;
-  const timer = engine.timer(100, () => engine.stop());
-  engine.run();
-  timer.cancel();
-  // An attempt after 1 ms, then 2, 4 and so on.
-  assert(engine.metrics.turns - turns < 20, `${engine.metrics.turns - turns}`);
-  socket.close();
-});
+for (const connected of [true, false]) {
+  const kind = connected ? "connected elsewhere" : "unconnected";
+  engineTest(
+    `${kind}: waiting for a full unix receiver does not spin`,
+    (engine) => {
+      using end = new DatagramEnd({ family: "unix-unnamed" });
+      using peer = new DatagramEnd({ family: "unix-unnamed" });
+      const { name } = peer.address as { name: string };
+      const options = connected
+        ? { remote: { path: `\0${name}` } }
+        : { path: unixName() };
+      const socket = engine.datagram({ ...options, queueMax: 300 }, {});
+      let accepted = 0;
+      while (socket.send(bytesOf(`${accepted}`), end.address)) accepted++;
+      settle(engine);
+      const { turns } = engine.metrics;
+      engine.timer(100, () => engine.stop());
+      engine.run();
+      // An attempt after 1 ms, then 2, 4 and so on.
+      const made = engine.metrics.turns - turns;
+      assert(made < 20, `${made} turns`);
+      const got: string[] = [];
+      runUntil(engine, () => {
+        got.push(...end.receiveAll());
+        return socket.queued === 0;
+      });
+      got.push(...end.receiveAll());
+      assertEquals(got, texts(accepted));
+      socket.close();
+    },
+  );
+}
 
 for (const trigger of TRIGGERS) {
   test(`beside the runtime's loop, what is sent from a promise goes out (${trigger})`, async () => {

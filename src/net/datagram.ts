@@ -135,7 +135,8 @@ export class Datagram extends DatagramSocket {
   /**
    * Queues a copy of a datagram. What is queued goes out in one sendmmsg(2) when
    * the handlers of this turn that read have run, or at once when the queue is
-   * full. An empty datagram is sent as one.
+   * full. An empty datagram is sent as one. What waits for a unix receiver whose
+   * queue is full holds up what is behind it.
    *
    * @param to A peer that `data` was called with, or that was kept, or an
    * address, which is encoded each time; left out on a connected socket.

@@ -8,6 +8,7 @@
 import { EAGAIN, EINTR, EIO, IPPROTO_UDP, UDP_SEGMENT } from "../../ffi/mod.ts";
 import type { FdEvent } from "../fd_event.ts";
 import { queueWrite } from "../interest.ts";
+import { INACTIVE } from "../states.ts";
 import { Timer } from "../timers.ts";
 import type { DatagramLimits } from "./datagram_options.ts";
 import type { DatagramPeer } from "./datagram_peer.ts";
@@ -32,8 +33,6 @@ export class DatagramSender {
   /** An error may be that of a datagram sent before. */
   readonly #tellsLater: boolean;
   readonly #isUnix: boolean;
-  /** The kernel does not tell of room in the queue of one receiver of many. */
-  readonly #retries: boolean;
   #queue: DatagramQueue | null = null;
   /** The kernel took no more, and the queue waits for it. */
   #waiting = false;
@@ -53,7 +52,6 @@ export class DatagramSender {
     this.#reports = reports;
     this.#isUnix = isUnix;
     this.#tellsLater = connected && !isUnix;
-    this.#retries = isUnix && !connected;
   }
 
   /** The datagrams that wait. */
@@ -83,7 +81,7 @@ export class DatagramSender {
       if (sent > 0) {
         this.#sent();
       } else if (sent === -EAGAIN) {
-        return this.#wait();
+        return this.#wait(queue);
       } else if (sent !== -EINTR) {
         this.#failed(queue, -sent);
       }
@@ -141,9 +139,16 @@ export class DatagramSender {
     queue.drop();
   }
 
-  #wait(): void {
-    if (this.#retries) return this.#retryLater();
+  /**
+   * Waits for room. Of the unix receivers' queues the kernel tells that of the
+   * socket's peer alone: to any other address it is tried again later.
+   */
+  #wait(queue: DatagramQueue): void {
     this.#waiting = true;
+    if (this.#isUnix && queue.firstAddress !== undefined) {
+      this.#quiet();
+      return this.#retryLater();
+    }
     this.#event.writeReady = false;
     this.#event.enableWrite();
   }
@@ -153,11 +158,15 @@ export class DatagramSender {
     this.#waiting = false;
     this.#retry?.cancel();
     this.#retry = null;
-    if (!this.#retries) this.#event.disableWrite();
+    this.#quiet();
+  }
+
+  /** The kernel need not tell of room. */
+  #quiet(): void {
+    if (this.#event.writeBits !== INACTIVE) this.#event.disableWrite();
   }
 
   #retryLater(): void {
-    this.#waiting = true;
     this.#retry?.cancel();
     const again = () => {
       this.#retry = null;
