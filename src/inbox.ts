@@ -96,7 +96,7 @@ export class Inbox implements Disposable {
     };
     this.#notify = notify;
     this.#mailbox = mailbox;
-    this.#receiver = new Receiver(mailbox);
+    this.#receiver = new Receiver(mailbox, () => calls.now());
     this.#wakeupsMax = wakeupsMax;
     // Until the engine's first turn it counts as asleep.
     this.#receiver.sleep();

@@ -10,9 +10,11 @@ import { MessageBuffer } from "./message_buffer.ts";
 import { Sleeper } from "./wakeup.ts";
 
 /** Messages taken from one lane before it is the next one's turn. */
-const LANE_SHARE = 128;
+const LANE_SHARE = 16;
 /** Messages taken in one go, so that the engine's other work goes on. */
 const TOTAL_SHARE = 512;
+/** The time after which no other lane has its turn in one go. */
+const SHARE_MS = 0.5;
 
 /** Called with a message, and the descriptor that came with it or `NO_DESCRIPTOR`. */
 export type MessageHandler = (message: Uint8Array, descriptor: number) => void;
@@ -27,12 +29,14 @@ export class Receiver {
   closed = false;
 
   readonly #mailbox: Mailbox;
+  readonly #now: () => number;
   readonly #laneShare: number;
   readonly #totalShare: number;
 
-  /** The shares are given by tests only. */
+  /** `now` is a clock in milliseconds; the shares are given by tests only. */
   constructor(
     mailbox: Mailbox,
+    now: () => number,
     laneShare: number = LANE_SHARE,
     totalShare: number = TOTAL_SHARE,
   ) {
@@ -42,6 +46,7 @@ export class Receiver {
     this.sleeper = new Sleeper(mailbox.state);
     this.buffer = new MessageBuffer(mailbox.messageMax);
     this.#mailbox = mailbox;
+    this.#now = now;
     this.#laneShare = laneShare;
     this.#totalShare = totalShare;
   }
@@ -69,16 +74,17 @@ export class Receiver {
    */
   deliver(handler: MessageHandler): number {
     const lanesOwned = this.#mailbox.lanesOwned;
+    const endMs = this.#now() + SHARE_MS;
     let count = 0;
-    for (
-      let visits = 0;
-      visits < lanesOwned && count < this.#totalShare;
-      visits++
-    ) {
+    let emptyInTurn = 0;
+    while (emptyInTurn < lanesOwned && count < this.#totalShare) {
       const lane = this.lanes[this.nextLane];
       this.nextLane = (this.nextLane + 1) % lanesOwned;
       const share = Math.min(this.#laneShare, this.#totalShare - count);
-      count += this.#deliverFrom(lane, share, handler);
+      const taken = this.#deliverFrom(lane, share, handler);
+      count += taken;
+      emptyInTurn = taken === 0 ? emptyInTurn + 1 : 0;
+      if (taken !== 0 && this.#now() >= endMs) break;
     }
     return count;
   }

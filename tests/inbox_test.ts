@@ -490,3 +490,20 @@ test("an inbox that closes while an outbox opens keeps its number's next owner s
   outbox.close();
   assertEquals(written, []);
 });
+
+engineTest("slow handlers leave the engine time between messages", (engine) => {
+  const order: string[] = [];
+  const inbox = engine.inbox({}, () => {
+    order.push("message");
+    const endMs = performance.now() + 1;
+    while (performance.now() < endMs);
+  });
+  using first = new Outbox(inbox.address);
+  using second = new Outbox(inbox.address);
+  for (let count = 0; count < 100; count++) post(first, 1);
+  for (let count = 0; count < 100; count++) post(second, 2);
+  using _timer = engine.timer(1, () => order.push("timer"), { repeat: true });
+  while (order.filter((what) => what === "message").length < 200) engine.turn();
+  // Each turn ends with the share of one lane.
+  assert(order.filter((what) => what === "timer").length >= 200 / 16);
+});

@@ -251,7 +251,7 @@ export class ModelReceiver implements Party {
 
   constructor(readonly model: ModelMailbox, readonly plan: ReceiverPlan) {
     this.phase = this.#afterTurn();
-    this.receiver = new Receiver(model.mailbox, 1, 1);
+    this.receiver = new Receiver(model.mailbox, () => 0, 1, 1);
     this.receiver.sleeper.sleeps = SERIAL_MIN;
   }
 
