@@ -195,7 +195,9 @@ export class Outbox implements Disposable {
   }
 
   /**
-   * Stops the engine, as {@linkcode Engine.stop} does on its own thread.
+   * Stops the engine, as {@linkcode Engine.stop} does on its own thread. It does not
+   * wait for its turn behind messages: what is not delivered yet is when the
+   * engine runs again.
    *
    * @throws {Error} If the outbox is closed.
    */

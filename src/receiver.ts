@@ -74,8 +74,10 @@ export class Receiver {
    */
   deliver(handler: MessageHandler): number {
     const lanesOwned = this.#mailbox.lanesOwned;
-    const endMs = this.#now() + SHARE_MS;
+    let endMs = 0;
     let count = 0;
+    // A few messages are delivered without a look at the clock.
+    let nextLook = this.#laneShare;
     let emptyInTurn = 0;
     while (emptyInTurn < lanesOwned && count < this.#totalShare) {
       const lane = this.lanes[this.nextLane];
@@ -84,7 +86,11 @@ export class Receiver {
       const taken = this.#deliverFrom(lane, share, handler);
       count += taken;
       emptyInTurn = taken === 0 ? emptyInTurn + 1 : 0;
-      if (taken !== 0 && this.#now() >= endMs) break;
+      if (count < nextLook) continue;
+      nextLook = count + this.#laneShare;
+      const nowMs = this.#now();
+      if (endMs === 0) endMs = nowMs + SHARE_MS;
+      else if (nowMs >= endMs) break;
     }
     return count;
   }
