@@ -504,6 +504,6 @@ engineTest("slow handlers leave the engine time between messages", (engine) => {
   for (let count = 0; count < 100; count++) post(second, 2);
   using _timer = engine.timer(1, () => order.push("timer"), { repeat: true });
   while (order.filter((what) => what === "message").length < 200) engine.turn();
-  // Each turn ends with the share of one lane.
-  assert(order.filter((what) => what === "timer").length >= 200 / 16);
+  // A turn takes some messages before it looks at the clock, and ends soon after.
+  assert(order.filter((what) => what === "timer").length >= 200 / 40);
 });
