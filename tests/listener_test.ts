@@ -445,3 +445,25 @@ engineTest("many clients come and go, and none is forgotten", (engine) => {
   assertEquals(recorder.count("close"), 500);
   assertEquals(recorder.count("error ECONNRESET"), 20 * 9);
 });
+
+engineTest(
+  "drain() accepts what is in the backlog, and no more than connectionsMax",
+  (engine) => {
+    for (
+      const { connectionsMax, accepted } of [
+        { connectionsMax: Infinity, accepted: 5 },
+        { connectionsMax: 3, accepted: 3 },
+      ]
+    ) {
+      const recorder = new Recorder();
+      const listener = engine.listen({ connectionsMax }, recorder.handlers());
+      const peers = crowd(listener.port, 5);
+      listener.drain();
+      assertEquals(listener.fd, -1);
+      assertEquals(listener.connections, accepted);
+      listener.drain();
+      for (const peer of peers) peer.close();
+      runUntil(engine, () => listener.connections === 0);
+    }
+  },
+);

@@ -8,6 +8,8 @@
 import {
   EMFILE,
   ENFILE,
+  ENOBUFS,
+  ENOMEM,
   O_CLOEXEC,
   O_RDONLY,
   SOCK_CLOEXEC,
@@ -33,6 +35,12 @@ export type ExhaustedPolicy = "wait" | "closeIdle" | "shed";
 const CLOSED_MAX = 10;
 /** Clients turned away before other work has its turn. */
 const SHED_MAX = 64;
+
+/** Whether accept4(2) failed for want of descriptors or memory. */
+export function isExhaustion(errno: number): boolean {
+  return errno === EMFILE || errno === ENFILE || errno === ENOBUFS ||
+    errno === ENOMEM;
+}
 
 /** Watches one listener's trouble. */
 export class Exhaustion {

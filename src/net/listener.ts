@@ -9,10 +9,6 @@ import {
   EAGAIN,
   ECONNABORTED,
   EINTR,
-  EMFILE,
-  ENFILE,
-  ENOBUFS,
-  ENOMEM,
   SOCK_CLOEXEC,
   SOCK_NONBLOCK,
   type SocketAddress,
@@ -27,7 +23,7 @@ import { Timer } from "../timers.ts";
 import { triggerRules } from "../trigger.ts";
 import { ACCEPT_QUEUE, READ_WORK } from "../work_queue.ts";
 import { Connection } from "./connection.ts";
-import { Exhaustion } from "./exhaustion.ts";
+import { Exhaustion, isExhaustion } from "./exhaustion.ts";
 import { adoptedListener, listeningSocket } from "./listening_socket.ts";
 import {
   BUFFER_MAX,
@@ -47,6 +43,8 @@ import { SocketFile } from "./unix_path.ts";
 
 /** Accepts after which an exclusive entry is made anew. */
 const ROTATION = 16;
+/** Accepts of a drain: the most that a backlog holds (net.core.somaxconn). */
+const DRAIN_MAX = 65535;
 /** How long accepting rests when the process or the system is out of something. */
 const EXHAUSTED_PAUSE_MS = 100;
 
@@ -99,10 +97,9 @@ export class Listener implements Disposable {
     this.#acceptBatch = acceptBatch;
     this.#batchLeft = acceptBatch;
     this.#connectionsMax = connectionsMax;
-    const exhaustion = new Exhaustion(parts, onExhausted, this);
-    this.#exhaustion = exhaustion;
+    this.#exhaustion = new Exhaustion(parts, onExhausted, this);
     const fd = this.#socket(options);
-    exhaustion.prepare();
+    this.#exhaustion.prepare();
     this.#localAddress = boundAddress(parts.calls, fd) ??
       { family: "unix-unnamed" };
     this.#connectionParts = {
@@ -110,7 +107,7 @@ export class Listener implements Disposable {
       handlers,
       bufferMax,
       readsWhole: isInternet(this.#localAddress),
-      notesActivity: exhaustion.notesActivity,
+      notesActivity: this.#exhaustion.notesActivity,
       closed: (connection) => this.#connectionClosed(connection),
     };
     const level = triggerRules("level");
@@ -175,6 +172,23 @@ export class Listener implements Disposable {
   }
 
   /**
+   * Accepts what is in the backlog, and stops listening: for a socket that others
+   * listen on, too, whom the kernel does not wake for what it woke this one for.
+   */
+  drain(): void {
+    if (this.#closed) return;
+    this.#event.delete();
+    this.#parts.changes.commit();
+    let left = Math.min(DRAIN_MAX, this.#connectionsMax - this.#connections);
+    for (; left > 0 && !this.#closed; left--) {
+      const fd = this.#acceptOne();
+      if (fd >= 0) this.#open(fd);
+      else if (fd !== -EINTR && fd !== -ECONNABORTED) break;
+    }
+    this.close();
+  }
+
+  /**
    * Stops listening, before it returns. Connections that were accepted go on.
    * Closing again does nothing.
    */
@@ -203,10 +217,7 @@ export class Listener implements Disposable {
       this.#event.disableRead();
       return;
     }
-    const fd = this.#parts.calls.accept4(
-      this.#event.fd,
-      SOCK_NONBLOCK | SOCK_CLOEXEC,
-    );
+    const fd = this.#acceptOne();
     if (fd < 0 && !this.#goesOn(-fd)) {
       this.#batchLeft = this.#acceptBatch;
       return;
@@ -216,6 +227,11 @@ export class Listener implements Disposable {
     if (this.#batchLeft > 0) queueRead(this.#event);
     else this.#batchLeft = this.#acceptBatch;
     if (fd >= 0) this.#open(fd);
+  }
+
+  #acceptOne(): number {
+    const flags = SOCK_NONBLOCK | SOCK_CLOEXEC;
+    return this.#parts.calls.accept4(this.#event.fd, flags);
   }
 
   #open(fd: number): void {
@@ -243,12 +259,8 @@ export class Listener implements Disposable {
       case ECONNABORTED:
         this.#aborted++;
         return true;
-      case EMFILE:
-      case ENFILE:
-      case ENOBUFS:
-      case ENOMEM:
-        return this.#exhausted(errno);
       default:
+        if (isExhaustion(errno)) return this.#exhausted(errno);
         throw new SystemError("accept4", errno, { fd: this.#event.fd });
     }
   }

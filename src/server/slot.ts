@@ -1,0 +1,163 @@
+/**
+ * One worker's place in a server: the worker that serves now, those that drain,
+ * and another one when it dies.
+ *
+ * @module
+ */
+
+import { EngineWorker } from "../engine_worker.ts";
+import type { InboxAddress } from "../mailbox.ts";
+import { Outbox } from "../outbox.ts";
+import { drainOrder, type WorkerTask } from "./orders.ts";
+
+/** How long after a worker's death another one is started, the first time. */
+const RESTART_MS = 100;
+/** Each time that it dies soon again the delay doubles, up to this. */
+const RESTART_MAX_MS = 10_000;
+/** A worker that served for so long did not die soon. */
+const SOON_MS = 10_000;
+
+/** A worker of a slot, from its start to its end. */
+interface Member {
+  readonly worker: EngineWorker;
+  readonly beganMs: number;
+  /** Where it takes orders and connections; null until it serves. */
+  outbox: Outbox | null;
+  /** It has been told to go: its end is no death. */
+  leaving: boolean;
+}
+
+/** What is under way once new workers have taken over, or none are to come. */
+export interface Draining {
+  /** Fulfilled when the workers that drain have ended, however that came. */
+  readonly drained: Promise<void>;
+}
+
+/** What a slot tells its server. */
+export interface SlotHandlers {
+  /** A new worker takes connections. */
+  serves(): void;
+  /** A worker has died of an error; another one follows. */
+  died(error: unknown): void;
+}
+
+/** Keeps one worker serving. */
+export class Slot {
+  /** Workers that were started because another one had died. */
+  restarts = 0;
+
+  readonly #module: URL | string;
+  readonly #task: WorkerTask;
+  readonly #told: SlotHandlers;
+  readonly #members: Set<Member> = new Set();
+  #serving: Member | null = null;
+  #replacing: Promise<unknown> = Promise.resolve();
+  #restart: ReturnType<typeof setTimeout> | undefined;
+  #restartMs = RESTART_MS;
+  #closed = false;
+
+  constructor(module: URL | string, task: WorkerTask, told: SlotHandlers) {
+    this.#module = module;
+    this.#task = task;
+    this.#told = told;
+  }
+
+  /**
+   * Starts a worker, and has the one before drain as soon as the new one serves.
+   * Rejects if the new one fails; the one before goes on then.
+   */
+  replace(drainTimeoutMs: number): Promise<Draining> {
+    const replaced = this.#replacing.then(() => this.#replace(drainTimeoutMs));
+    this.#replacing = replaced.catch(() => {});
+    return replaced;
+  }
+
+  /** Gives a connection to the worker. False: there is none, or it is flooded. */
+  give(fd: number): boolean {
+    return this.#serving?.outbox?.give(fd) === "sent";
+  }
+
+  /** Has all workers drain, and starts no more. */
+  async close(drainTimeoutMs: number): Promise<Draining> {
+    this.#closed = true;
+    clearTimeout(this.#restart);
+    await this.#replacing;
+    const drains = [...this.#members].map((member) =>
+      this.#drain(member, drainTimeoutMs)
+    );
+    return { drained: Promise.all(drains).then(() => {}) };
+  }
+
+  async #replace(drainTimeoutMs: number): Promise<Draining> {
+    if (this.#closed) {
+      throw new Error("Cannot start a worker: the server stops");
+    }
+    clearTimeout(this.#restart);
+    const member = await this.#start();
+    const before = this.#serving;
+    this.#serving = member;
+    this.#told.serves();
+    return {
+      drained: before === null
+        ? Promise.resolve()
+        : this.#drain(before, drainTimeoutMs),
+    };
+  }
+
+  async #start(): Promise<Member> {
+    const name = `worker ${this.#task.index}`;
+    const worker = new EngineWorker(this.#module, { data: this.#task, name });
+    const beganMs = performance.now();
+    const member: Member = { worker, beganMs, outbox: null, leaving: false };
+    this.#members.add(member);
+    this.#watch(member);
+    member.outbox = new Outbox(await worker.ready as InboxAddress);
+    return member;
+  }
+
+  async #watch(member: Member): Promise<void> {
+    let error: unknown = new Error("A worker has stopped by itself");
+    try {
+      await member.worker.finished;
+    } catch (thrown) {
+      error = thrown;
+    }
+    member.outbox?.close();
+    this.#members.delete(member);
+    const died = this.#serving === member && !member.leaving;
+    if (this.#serving === member) this.#serving = null;
+    if (!died) return;
+    this.#told.died(error);
+    const soon = performance.now() - member.beganMs < SOON_MS;
+    if (!soon) this.#restartMs = RESTART_MS;
+    this.#restartLater();
+  }
+
+  #restartLater(): void {
+    if (this.#closed) return;
+    const restart = async () => {
+      this.restarts++;
+      try {
+        await this.replace(0);
+      } catch (error) {
+        if (this.#closed) return;
+        this.#told.died(error);
+        this.#restartLater();
+      }
+    };
+    this.#restart = setTimeout(restart, this.#restartMs);
+    this.#restartMs = Math.min(this.#restartMs * 2, RESTART_MAX_MS);
+  }
+
+  /** Fulfilled at its end, however that comes. */
+  async #drain(member: Member, timeoutMs: number): Promise<void> {
+    member.leaving = true;
+    const { worker, outbox } = member;
+    try {
+      if (outbox?.post(drainOrder(timeoutMs)) === "sent") await worker.finished;
+      else await worker.stop();
+    } catch (error) {
+      this.#told.died(error);
+    }
+  }
+}
