@@ -1,4 +1,5 @@
 /** Descriptors and credentials over unix sockets, to processes of others. */
+import process from "node:process";
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import {
   Engine,
@@ -206,7 +207,11 @@ test("bad arguments are refused, and name what is wrong", () => {
 test("peerCredentials() tells of this process at the other end of a pair", () => {
   withPair((left) => {
     const { pid, uid, gid } = peerCredentials(left);
-    assertEquals([pid, uid, gid], [Deno.pid, Deno.uid(), Deno.gid()]);
+    assertEquals([pid, uid, gid], [
+      process.pid,
+      process.getuid?.(),
+      process.getgid?.(),
+    ]);
   });
 });
 

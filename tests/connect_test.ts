@@ -1,4 +1,5 @@
 /** Connecting: what comes of it, and what can be done meanwhile. */
+import process from "node:process";
 import {
   assert,
   assertEquals,
@@ -20,7 +21,7 @@ import { openDescriptors } from "./support/descriptors.ts";
 
 /** A unix socket's abstract name, of this process and test alone. */
 function abstractName(what: string): string {
-  return `\0edgewise-${Deno.pid}-${what}`;
+  return `\0edgewise-${process.pid}-${what}`;
 }
 
 engineTest("open comes first, then what the server sends", (engine) => {

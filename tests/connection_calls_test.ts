@@ -1,4 +1,5 @@
 /** The system calls that connections cost. */
+import process from "node:process";
 import { assertEquals } from "@std/assert";
 import { EPOLL_CTL_ADD, EPOLL_CTL_DEL } from "../ffi/mod.ts";
 import type { Engine } from "../mod.ts";
@@ -14,7 +15,7 @@ import { Peer } from "./support/net_peer.ts";
 const MESSAGES = 25;
 const FAMILIES = {
   TCP: {},
-  unix: { path: `\0edgewise-${Deno.pid}-calls` },
+  unix: { path: `\0edgewise-${process.pid}-calls` },
 };
 
 /** An echo server with one client, connected and accepted. */

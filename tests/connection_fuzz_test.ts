@@ -2,6 +2,7 @@
  * Connections used at random, over a kernel that interrupts and takes less than
  * it could: callbacks keep their order, and bytes theirs.
  */
+import process from "node:process";
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { Buffer } from "node:buffer";
 import { EINTR, systemCalls } from "../ffi/mod.ts";
@@ -143,7 +144,7 @@ function connectPairs(engine: Engine, random: Random): Side[] {
     client.peer = server;
     server.peer = client;
     sides.push(client, server);
-    const path = `\0edgewise-${Deno.pid}-fuzz`;
+    const path = `\0edgewise-${process.pid}-fuzz`;
     const place = index % 2 === 0 ? {} : { path };
     const bufferMax = random(3) * 50_000;
     const listener = engine.listen({ bufferMax, ...place }, server.handlers());

@@ -1,4 +1,5 @@
 /** Handlers of connections that throw: nothing is lost, nothing stays behind. */
+import process from "node:process";
 import { assertEquals, assertThrows } from "@std/assert";
 import { type Connection, Engine } from "../mod.ts";
 import {
@@ -36,13 +37,16 @@ throwingTest("what data throws loses no later data", (engine, errors) => {
   let received = 0;
   const recorder = new Recorder();
   // A unix socket holds all of it at once: the kernel reports it once.
-  const listener = engine.listen({ path: `\0edgewise-${Deno.pid}-throwing` }, {
-    open: (connection) => recorder.opened.push(connection),
-    data(_, chunk) {
-      received += chunk.length;
-      if (errors.length === 0) throw new Thrown("data");
+  const listener = engine.listen(
+    { path: `\0edgewise-${process.pid}-throwing` },
+    {
+      open: (connection) => recorder.opened.push(connection),
+      data(_, chunk) {
+        received += chunk.length;
+        if (errors.length === 0) throw new Thrown("data");
+      },
     },
-  });
+  );
   using peer = Peer.connect(listener.localAddress);
   runUntil(engine, () => recorder.opened.length === 1);
   peer.send(sent);

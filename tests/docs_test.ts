@@ -1,4 +1,5 @@
 /** What the documents name exists: files, tasks, versions. */
+import { declareTest } from "./support/runner.ts";
 import { assert, assertEquals } from "@std/assert";
 import { existsSync, readFileSync } from "node:fs";
 import { posix } from "node:path";
@@ -36,7 +37,7 @@ function exists(path: string): boolean {
 }
 
 for (const { path, text } of documents) {
-  Deno.test(`every file that ${path} names exists`, () => {
+  declareTest(`every file that ${path} names exists`, () => {
     const named = [...text.matchAll(/`([\w./-]+\.ts)`/g)]
       .map(([, name = ""]) => name);
     const missing = named.filter((name) =>
@@ -45,33 +46,33 @@ for (const { path, text } of documents) {
     assertEquals(missing, []);
   });
 
-  Deno.test(`every relative link of ${path} leads to a file`, () => {
+  declareTest(`every relative link of ${path} leads to a file`, () => {
     const links = [...text.matchAll(/\]\((?!\w+:|#)([^)#\s]+)/g)]
       .map(([, link = ""]) => posix.join(posix.dirname(path), link));
     assertEquals(links.filter((link) => !exists(link)), []);
   });
 
-  Deno.test(`every task that ${path} names exists`, () => {
+  declareTest(`every task that ${path} names exists`, () => {
     const named = [...text.matchAll(/\b(?:deno|deno@[\d.]+) task (\w+)/g)]
       .map(([, name = ""]) => name);
     assertEquals(named.filter((name) => !(name in config.tasks)), []);
   });
 }
 
-Deno.test("every exported entry point exists", () => {
+declareTest("every exported entry point exists", () => {
   const missing = Object.values(config.exports).filter((path) => !exists(path));
   assertEquals(missing, []);
 });
 
-Deno.test("everything that is to be published exists", () => {
+declareTest("everything that is to be published exists", () => {
   assertEquals(config.publish.include.filter((path) => !exists(path)), []);
 });
 
-Deno.test("every task says what it is for", () => {
+declareTest("every task says what it is for", () => {
   for (const task of Object.values(config.tasks)) assert(task.description);
 });
 
-Deno.test("CHANGELOG.md opens with the version of deno.json", () => {
+declareTest("CHANGELOG.md opens with the version of deno.json", () => {
   const version = read("CHANGELOG.md").match(/^## (\d+\.\d+\.\d+\S*)/m)?.[1];
   assertEquals(version, config.version);
 });

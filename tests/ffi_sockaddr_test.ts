@@ -1,4 +1,6 @@
 /** Addresses: as text, as objects, and as the kernel has them. */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { assertEquals, assertThrows } from "@std/assert";
 import { isIPv4, isIPv6 } from "node:net";
 import * as c from "../ffi/mod.ts";
@@ -255,7 +257,8 @@ test("a view of shared memory is decoded", () => {
 });
 
 test("the kernel's own addresses are decoded", () => {
-  const path = `${Deno.makeTempDirSync()}/${"s".repeat(107)}`.slice(0, 107);
+  const path = `${mkdtempSync(`${tmpdir()}/edgewise-`)}/${"s".repeat(107)}`
+    .slice(0, 107);
   const name = `edgewise-${c.getpid()}`;
   const unnamed = { family: "unix-unnamed" } as const;
   const addresses: SocketAddress[] = [
@@ -273,5 +276,5 @@ test("the kernel's own addresses are decoded", () => {
     assertEquals(c.decodeAddress(bytes, length), address);
     c.close(fd);
   }
-  Deno.removeSync(path.slice(0, path.lastIndexOf("/")), { recursive: true });
+  rmSync(path.slice(0, path.lastIndexOf("/")), { recursive: true });
 });

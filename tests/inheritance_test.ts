@@ -1,4 +1,5 @@
 /** What a child process gets of the engine's descriptors: nothing. */
+import process from "node:process";
 import { assertEquals } from "@std/assert";
 import { execFileSync } from "node:child_process";
 import { openDescriptors } from "./support/descriptors.ts";
@@ -11,7 +12,7 @@ engineTest(
     const before = openDescriptors();
     using server = new PeerListener();
     const recorder = new Recorder();
-    const path = `\0edgewise-${Deno.pid}-inheritance`;
+    const path = `\0edgewise-${process.pid}-inheritance`;
     const listeners = [
       engine.listen({}, recorder.handlers()),
       engine.listen({ hostname: "::1" }, recorder.handlers()),

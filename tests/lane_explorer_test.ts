@@ -1,4 +1,5 @@
 /** The explorer finds what it is there to find: each kind of mistake, made on purpose. */
+import { declareTest } from "./support/runner.ts";
 import { assertEquals, assertThrows } from "@std/assert";
 import {
   type Exploration,
@@ -74,7 +75,7 @@ function exploring(
   return () => explore({ memory, world, parties, atEnd, ...more });
 }
 
-Deno.test("explore() comes to every outcome of two parties' steps", () => {
+declareTest("explore() comes to every outcome of two parties' steps", () => {
   const outcomes = new Set<string>();
   const addTwice = (script: Script): void => {
     const before = Atomics.load(words, 0);
@@ -91,7 +92,7 @@ Deno.test("explore() comes to every outcome of two parties' steps", () => {
   assertEquals([...totals].sort(), ["2", "3", "4"]);
 });
 
-Deno.test("explore() tells which steps led to a failure", () => {
+declareTest("explore() tells which steps led to a failure", () => {
   const add = (): void => {
     Atomics.store(words, 0, Atomics.load(words, 0) + 1);
   };
@@ -122,7 +123,7 @@ function reader(): Script {
   }]);
 }
 
-Deno.test("explore() accepts what is written before it is published", () => {
+declareTest("explore() accepts what is written before it is published", () => {
   const careful = writer(() => {
     words[1] = 0x01020304;
     Atomics.store(words, 0, 1);
@@ -131,7 +132,7 @@ Deno.test("explore() accepts what is written before it is published", () => {
   exploring([careful, reader()], () => {})();
 });
 
-Deno.test("explore() finds what is published before it is written", () => {
+declareTest("explore() finds what is published before it is written", () => {
   const hasty = writer(() => {
     Atomics.store(words, 0, 1);
     words[1] = 0x01020304;
@@ -140,7 +141,7 @@ Deno.test("explore() finds what is published before it is written", () => {
   assertThrows(exploring([hasty, reader()], () => {}), Error, "race");
 });
 
-Deno.test("explore() finds what is given back before it is read", () => {
+declareTest("explore() finds what is given back before it is read", () => {
   const hasty = new Script("reader", [(script) => {
     Atomics.store(words, 0, 1);
     script.value = words[1];
@@ -154,7 +155,7 @@ Deno.test("explore() finds what is given back before it is read", () => {
   assertThrows(exploring([hasty, other], () => {}), Error, "race");
 });
 
-Deno.test("explore() finds a wait that nobody ends", () => {
+declareTest("explore() finds a wait that nobody ends", () => {
   const waiter = new Script("waiter", [() => {
     if (Atomics.load(words, 0) === 0) Atomics.wait(words, 1, 0);
   }]);
@@ -212,16 +213,19 @@ function wakingUp(wake: (bell: Bell) => void, mortal: boolean): () => void {
   return exploring(parties, atEnd, more);
 }
 
-Deno.test("explore() finds a receiver that is declared awake too late", () => {
-  const late = wakingUp((bell) => {
-    if (Atomics.load(words, 0) === 0) return;
-    bell.ring();
-    Atomics.store(words, 0, 0);
-  }, false);
-  assertThrows(late, Error, "lost");
-});
+declareTest(
+  "explore() finds a receiver that is declared awake too late",
+  () => {
+    const late = wakingUp((bell) => {
+      if (Atomics.load(words, 0) === 0) return;
+      bell.ring();
+      Atomics.store(words, 0, 0);
+    }, false);
+    assertThrows(late, Error, "lost");
+  },
+);
 
-Deno.test("explore() finds a wake-up that dies with its sender", () => {
+declareTest("explore() finds a wake-up that dies with its sender", () => {
   const wake = (bell: Bell): void => {
     if (Atomics.exchange(words, 0, 0) !== 0) bell.ring();
   };

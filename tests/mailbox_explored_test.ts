@@ -3,6 +3,7 @@
  * steps, on lanes of two messages, with a sender that stops for good at any of
  * them.
  */
+import { declareTest } from "./support/runner.ts";
 import { assertEquals } from "@std/assert";
 import { explore, type Party } from "./lane_explorer.ts";
 import {
@@ -66,44 +67,56 @@ function assertAllArrived(receiver: ModelReceiver, dead: Party | null): void {
   }
 }
 
-Deno.test("two senders of three messages, one of which dies anywhere, lose nothing and hold nobody up", () => {
-  const model = new ModelMailbox(2);
-  const mortal = model.sender({ messages: 3 });
-  model.sender({ messages: 3 });
-  exploreAll(model, {}, [mortal], assertAllArrived);
-});
+declareTest(
+  "two senders of three messages, one of which dies anywhere, lose nothing and hold nobody up",
+  () => {
+    const model = new ModelMailbox(2);
+    const mortal = model.sender({ messages: 3 });
+    model.sender({ messages: 3 });
+    exploreAll(model, {}, [mortal], assertAllArrived);
+  },
+);
 
-Deno.test("a post that waits for room goes on whenever the receiver makes some", () => {
-  const model = new ModelMailbox(2);
-  model.sender({ messages: 3, waits: true });
-  const mortal = model.sender({ messages: 1 });
-  exploreAll(model, {}, [mortal], assertAllArrived);
-});
+declareTest(
+  "a post that waits for room goes on whenever the receiver makes some",
+  () => {
+    const model = new ModelMailbox(2);
+    model.sender({ messages: 3, waits: true });
+    const mortal = model.sender({ messages: 1 });
+    exploreAll(model, {}, [mortal], assertAllArrived);
+  },
+);
 
-Deno.test("a sender that dies while it waits for room leaves a lane that works", () => {
-  const model = new ModelMailbox(1);
-  const first = model.sender({ messages: 3, waits: true });
-  const plan = { messages: 2, waits: true, opens: true, after: first };
-  const second = model.sender(plan);
-  exploreAll(model, {}, [first], (receiver, dead) => {
-    if (dead === null) return;
-    assertEquals(receiver.arrived(second), 2);
-    assertPrefixArrived(receiver, first);
-  });
-});
+declareTest(
+  "a sender that dies while it waits for room leaves a lane that works",
+  () => {
+    const model = new ModelMailbox(1);
+    const first = model.sender({ messages: 3, waits: true });
+    const plan = { messages: 2, waits: true, opens: true, after: first };
+    const second = model.sender(plan);
+    exploreAll(model, {}, [first], (receiver, dead) => {
+      if (dead === null) return;
+      assertEquals(receiver.arrived(second), 2);
+      assertPrefixArrived(receiver, first);
+    });
+  },
+);
 
-Deno.test("the lane of a sender that dies anywhere is taken over, after its messages", () => {
-  const model = new ModelMailbox(1);
-  const first = model.sender({ messages: 2, opens: true, closes: true });
-  const second = model.sender({ messages: 2, opens: true, after: first });
-  exploreAll(model, {}, [first], (receiver, dead) => {
-    if (dead === null) return assertEquals(model.kernel.open, []);
-    assertEquals(receiver.arrived(second), 2);
-    assertPrefixArrived(receiver, first);
-  });
-});
+declareTest(
+  "the lane of a sender that dies anywhere is taken over, after its messages",
+  () => {
+    const model = new ModelMailbox(1);
+    const first = model.sender({ messages: 2, opens: true, closes: true });
+    const second = model.sender({ messages: 2, opens: true, after: first });
+    exploreAll(model, {}, [first], (receiver, dead) => {
+      if (dead === null) return assertEquals(model.kernel.open, []);
+      assertEquals(receiver.arrived(second), 2);
+      assertPrefixArrived(receiver, first);
+    });
+  },
+);
 
-Deno.test("who takes over a lane has what is in it delivered", () => {
+declareTest("who takes over a lane has what is in it delivered", () => {
   const model = new ModelMailbox(1);
   const first = model.sender({ messages: 2 });
   model.sender({ messages: 0, opens: true, after: first });
@@ -117,14 +130,14 @@ Deno.test("who takes over a lane has what is in it delivered", () => {
   });
 });
 
-Deno.test("two senders that open at the same time get a lane each", () => {
+declareTest("two senders that open at the same time get a lane each", () => {
   const model = new ModelMailbox(2);
   const mortal = model.sender({ messages: 1, opens: true });
   model.sender({ messages: 1, opens: true, closes: true });
   exploreAll(model, {}, [mortal], assertAllArrived);
 });
 
-Deno.test("a lane that is given back can be claimed at once", () => {
+declareTest("a lane that is given back can be claimed at once", () => {
   const model = new ModelMailbox(1);
   const plan = { messages: 1, opens: true, closes: true, mayFindNone: true };
   model.sender(plan);
@@ -137,20 +150,23 @@ Deno.test("a lane that is given back can be claimed at once", () => {
   });
 });
 
-Deno.test("of two senders that would take over the same lane, one gets it", () => {
-  const model = new ModelMailbox(1);
-  const first = model.sender({ messages: 1, opens: true });
-  const plan = { messages: 1, opens: true, after: first, mayFindNone: true };
-  const others = [model.sender(plan), model.sender(plan)];
-  exploreAll(model, {}, [first], (receiver, dead) => {
-    if (dead === null) return;
-    const counts = others.map((other) => receiver.arrived(other));
-    assertEquals(counts.toSorted(), [0, 1]);
-    assertPrefixArrived(receiver, first);
-  });
-});
+declareTest(
+  "of two senders that would take over the same lane, one gets it",
+  () => {
+    const model = new ModelMailbox(1);
+    const first = model.sender({ messages: 1, opens: true });
+    const plan = { messages: 1, opens: true, after: first, mayFindNone: true };
+    const others = [model.sender(plan), model.sender(plan)];
+    exploreAll(model, {}, [first], (receiver, dead) => {
+      if (dead === null) return;
+      const counts = others.map((other) => receiver.arrived(other));
+      assertEquals(counts.toSorted(), [0, 1]);
+      assertPrefixArrived(receiver, first);
+    });
+  },
+);
 
-Deno.test("a notification is never lost, whoever dies", () => {
+declareTest("a notification is never lost, whoever dies", () => {
   const model = new ModelMailbox(2);
   const mortal = model.sender({ messages: 1, notifies: true });
   const other = model.sender({ messages: 1, notifies: true });
@@ -160,39 +176,45 @@ Deno.test("a notification is never lost, whoever dies", () => {
   });
 });
 
-Deno.test("wake-ups go on when the eventfd's counter is at its limit", () => {
+declareTest("wake-ups go on when the eventfd's counter is at its limit", () => {
   const model = new ModelMailbox(2, 1);
   model.sender({ messages: 2 });
   model.sender({ messages: 2 });
   exploreAll(model, {}, [], assertAllArrived);
 });
 
-Deno.test("no wake-up is lost to the read that sets the eventfd's counter back", () => {
-  const model = new ModelMailbox(2, 100);
-  model.sender({ messages: 2 });
-  const mortal = model.sender({ messages: 2 });
-  exploreAll(model, { wakeupsMax: 1 }, [mortal], assertAllArrived);
-});
+declareTest(
+  "no wake-up is lost to the read that sets the eventfd's counter back",
+  () => {
+    const model = new ModelMailbox(2, 100);
+    model.sender({ messages: 2 });
+    const mortal = model.sender({ messages: 2 });
+    exploreAll(model, { wakeupsMax: 1 }, [mortal], assertAllArrived);
+  },
+);
 
-Deno.test("an epoll set around the engine's learns of every message", () => {
+declareTest("an epoll set around the engine's learns of every message", () => {
   const model = new ModelMailbox(2);
   const mortal = model.sender({ messages: 2 });
   model.sender({ messages: 2 });
   exploreAll(model, { isNested: true }, [mortal], assertAllArrived);
 });
 
-Deno.test("an inbox that closes anywhere leaves no sender waiting", () => {
+declareTest("an inbox that closes anywhere leaves no sender waiting", () => {
   const model = new ModelMailbox(2);
   const mortal = model.sender({ messages: 2 });
   model.sender({ messages: 4, waits: true });
   exploreAll(model, { closesAfter: 1 }, [mortal], () => {});
 });
 
-Deno.test("a sender that opens while the inbox closes touches no other file", () => {
-  const model = new ModelMailbox(2);
-  model.sender({ messages: 1 });
-  const other = model.sender({ messages: 2, opens: true, closes: true });
-  exploreAll(model, { closesAfter: 1 }, [], () => {
-    assertEquals(other.isOver || other.posted === 2, true);
-  });
-});
+declareTest(
+  "a sender that opens while the inbox closes touches no other file",
+  () => {
+    const model = new ModelMailbox(2);
+    model.sender({ messages: 1 });
+    const other = model.sender({ messages: 2, opens: true, closes: true });
+    exploreAll(model, { closesAfter: 1 }, [], () => {
+      assertEquals(other.isOver || other.posted === 2, true);
+    });
+  },
+);

@@ -1,4 +1,5 @@
 /** The mailbox: its limits, its address, its lanes' owners; and the sleeper's count. */
+import { declareTest } from "./support/runner.ts";
 import { assertEquals, assertNotEquals, assertThrows } from "@std/assert";
 import { systemCalls } from "../ffi/mod.ts";
 import { type InboxAddress, Mailbox } from "../src/mailbox.ts";
@@ -109,7 +110,7 @@ test("without /proc no thread counts as gone", () => {
   assertEquals(isThreadGone(calls, currentThread(systemCalls)), false);
 });
 
-Deno.test("sleeps are told apart though their count starts over", () => {
+declareTest("sleeps are told apart though their count starts over", () => {
   const word = new Int32Array(new SharedArrayBuffer(4));
   const sleeper = new Sleeper(word, 0x7ffffffd);
   const seen: number[] = [];
@@ -120,24 +121,27 @@ Deno.test("sleeps are told apart though their count starts over", () => {
   assertEquals(seen, [0x7ffffffe, 0x7fffffff, 1, 2]);
 });
 
-Deno.test("a sender writes the eventfd once for each sleep, and not while the receiver is awake", () => {
-  let writes = 0;
-  const calls = replacing({ write: () => ++writes && 8 });
-  const word = new Int32Array(new SharedArrayBuffer(4));
-  const sleeper = new Sleeper(word);
-  const waker = new Waker(word, calls, 9);
-  waker.wake();
-  assertEquals(writes, 0);
-  for (let sleeps = 1; sleeps < 4; sleeps++) {
-    sleeper.sleep();
-    for (let posts = 0; posts < 5; posts++) waker.wake();
-    assertEquals(writes, sleeps);
-    sleeper.wake();
+declareTest(
+  "a sender writes the eventfd once for each sleep, and not while the receiver is awake",
+  () => {
+    let writes = 0;
+    const calls = replacing({ write: () => ++writes && 8 });
+    const word = new Int32Array(new SharedArrayBuffer(4));
+    const sleeper = new Sleeper(word);
+    const waker = new Waker(word, calls, 9);
     waker.wake();
-    assertEquals(writes, sleeps);
-  }
-  sleeper.close();
-  waker.wake();
-  assertEquals(writes, 3);
-  assertEquals(waker.isClosed(), true);
-});
+    assertEquals(writes, 0);
+    for (let sleeps = 1; sleeps < 4; sleeps++) {
+      sleeper.sleep();
+      for (let posts = 0; posts < 5; posts++) waker.wake();
+      assertEquals(writes, sleeps);
+      sleeper.wake();
+      waker.wake();
+      assertEquals(writes, sleeps);
+    }
+    sleeper.close();
+    waker.wake();
+    assertEquals(writes, 3);
+    assertEquals(waker.isClosed(), true);
+  },
+);

@@ -1,4 +1,5 @@
 /** Options of sockets, by the kernel's names, and what it knows of a connection. */
+import process from "node:process";
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import {
   type Connection,
@@ -151,7 +152,7 @@ engineTest("tcpInfo() tells the state of both ends", (engine) => {
 });
 
 engineTest("tcpInfo() of a unix socket is EOPNOTSUPP", (engine) => {
-  const path = `\0edgewise-${Deno.pid}-tcpinfo`;
+  const path = `\0edgewise-${process.pid}-tcpinfo`;
   const [connection, peer] = open(engine, { path });
   assertThrows(() => connection.tcpInfo(), SystemError, "EOPNOTSUPP");
   assertThrows(

@@ -1,4 +1,6 @@
 /** Sending files by sendfile(2). */
+import { mkdtempSync } from "node:fs";
+import { tmpdir } from "node:os";
 import {
   assert,
   assertEquals,
@@ -38,7 +40,7 @@ import { Peer, PeerListener } from "./support/net_peer.ts";
 
 /** Runs with the path of a new file. */
 function withFile(content: Uint8Array, run: (path: string) => void): void {
-  const directory = Deno.makeTempDirSync({ prefix: "edgewise-" });
+  const directory = mkdtempSync(`${tmpdir()}/edgewise-`);
   try {
     const path = `${directory}/file`;
     writeFileSync(path, content);

@@ -1,4 +1,6 @@
 /** Writes, chunks and files at random, with a kernel that takes what it likes. */
+import { mkdtempSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { assert, assertEquals } from "@std/assert";
 import { Buffer } from "node:buffer";
 import { rmSync, writeFileSync } from "node:fs";
@@ -51,7 +53,7 @@ for (let seed = 1; seed <= 12; seed++) {
     `everything arrives in the order it was sent, seed ${seed}`,
     (trigger) => {
       const next = random(seed * 7919);
-      const directory = Deno.makeTempDirSync({ prefix: "edgewise-" });
+      const directory = mkdtempSync(`${tmpdir()}/edgewise-`);
       const path = `${directory}/file`;
       writeFileSync(path, FILE);
       try {

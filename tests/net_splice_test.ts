@@ -1,4 +1,5 @@
 /** Splicing two connections together, as a proxy does. */
+import process from "node:process";
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { Buffer } from "node:buffer";
 import { EINTR, EMFILE, systemCalls } from "../ffi/mod.ts";
@@ -62,7 +63,7 @@ function transfer(
 
 const LARGE = pattern(40_000_000);
 
-for (const path of [undefined, `\0edgewise-${Deno.pid}-splice`]) {
+for (const path of [undefined, `\0edgewise-${process.pid}-splice`]) {
   const options = path === undefined ? {} : { path };
   engineTest(
     `40 MB pass each way as they are, ${path === undefined ? "TCP" : "unix"}`,

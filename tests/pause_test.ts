@@ -1,4 +1,5 @@
 /** pause() and resume(): nothing is lost, nothing spins, nothing is asked of the kernel. */
+import process from "node:process";
 import { assertEquals } from "@std/assert";
 import type { ConnectionHandlers, Engine } from "../mod.ts";
 import {
@@ -84,7 +85,7 @@ engineTest(
     const sent = pattern(180_000);
     const recorder = new Recorder();
     const lengths: number[] = [];
-    const path = `\0edgewise-${Deno.pid}-pause`;
+    const path = `\0edgewise-${process.pid}-pause`;
     const listener = engine.listen({ path }, {
       open: (connection) => recorder.opened.push(connection),
       data(connection, chunk) {

@@ -1,4 +1,5 @@
 /** The end of processes as events. */
+import process from "node:process";
 import { assertEquals, assertThrows } from "@std/assert";
 import { type ChildProcess, spawn } from "node:child_process";
 import { Engine, type ProcessExit, ProcessWatch, SystemError } from "../mod.ts";
@@ -137,7 +138,7 @@ test("a process that is not there is an ESRCH, a number that is none an EINVAL",
 test("a kernel without pidfd and a closed engine are told as such", () => {
   const open = (engine: Engine) =>
     assertThrows(
-      () => new ProcessWatch(engine, Deno.pid, () => {}),
+      () => new ProcessWatch(engine, process.pid, () => {}),
       SystemError,
     ).code;
   using old = new Engine({}, replacing({ pidfd_open: () => -ENOSYS }));

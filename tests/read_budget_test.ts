@@ -1,4 +1,5 @@
 /** Reading within a budget: no client keeps others waiting, and nothing is left behind. */
+import process from "node:process";
 import { assert, assertEquals } from "@std/assert";
 import { MSG_DONTWAIT, send } from "../ffi/mod.ts";
 import type { Connection } from "../mod.ts";
@@ -219,7 +220,7 @@ engineTest(
   "bytes after a message with descriptors are not left behind",
   async (engine) => {
     const recorder = new Recorder();
-    const path = `\0edgewise-${Deno.pid}-descriptors`;
+    const path = `\0edgewise-${process.pid}-descriptors`;
     const listener = engine.listen({ path }, recorder.handlers());
     const script = `
 import array, socket, sys

@@ -1,4 +1,5 @@
 /** What tests rely on of `@std`, and so what the offline stand-ins must do. */
+import { declareTest } from "./support/runner.ts";
 import {
   assertAlmostEquals,
   assertEquals,
@@ -52,20 +53,20 @@ const different: [string, unknown, unknown][] = [
 ];
 
 for (const [what, left, right] of alike) {
-  Deno.test(`assertEquals() accepts ${what}`, () => {
+  declareTest(`assertEquals() accepts ${what}`, () => {
     assertEquals(left, right);
     assertThrows(() => assertNotEquals(left, right), AssertionError);
   });
 }
 
 for (const [what, left, right] of different) {
-  Deno.test(`assertEquals() tells ${what} apart`, () => {
+  declareTest(`assertEquals() tells ${what} apart`, () => {
     assertNotEquals(left, right);
     assertThrows(() => assertEquals(left, right), AssertionError);
   });
 }
 
-Deno.test("assertEquals() shows both values and the caller's note", () => {
+declareTest("assertEquals() shows both values and the caller's note", () => {
   const { message } = assertThrows(
     () => assertEquals({ a: 1, b: [2, 3] }, { a: 1, b: [2, 4] }, "of the list"),
     AssertionError,
@@ -75,7 +76,7 @@ Deno.test("assertEquals() shows both values and the caller's note", () => {
   }
 });
 
-Deno.test("assertThrows() returns the error", () => {
+declareTest("assertThrows() returns the error", () => {
   const thrown = new RangeError("timeoutMs is NaN");
   const returned = assertThrows(
     () => {
@@ -87,44 +88,53 @@ Deno.test("assertThrows() returns the error", () => {
   assertEquals(returned === thrown, true);
 });
 
-Deno.test("assertThrows() fails on another class, another message and no error", () => {
-  const raise = () => {
-    throw new RangeError("a");
-  };
-  assertThrows(() => assertThrows(raise, TypeError), AssertionError);
-  assertThrows(() => assertThrows(raise, RangeError, "b"), AssertionError);
-  assertThrows(() => assertThrows(() => {}, RangeError), AssertionError);
-});
+declareTest(
+  "assertThrows() fails on another class, another message and no error",
+  () => {
+    const raise = () => {
+      throw new RangeError("a");
+    };
+    assertThrows(() => assertThrows(raise, TypeError), AssertionError);
+    assertThrows(() => assertThrows(raise, RangeError, "b"), AssertionError);
+    assertThrows(() => assertThrows(() => {}, RangeError), AssertionError);
+  },
+);
 
-Deno.test("assertRejects() returns the error, and fails where none comes", async () => {
-  const error = await assertRejects(
-    () => Promise.reject(new TypeError("a")),
-    TypeError,
-    "a",
-  );
-  assertEquals(error.message, "a");
-  await assertRejects(
-    () => assertRejects(() => Promise.resolve(), TypeError),
-    AssertionError,
-  );
-});
+declareTest(
+  "assertRejects() returns the error, and fails where none comes",
+  async () => {
+    const error = await assertRejects(
+      () => Promise.reject(new TypeError("a")),
+      TypeError,
+      "a",
+    );
+    assertEquals(error.message, "a");
+    await assertRejects(
+      () => assertRejects(() => Promise.resolve(), TypeError),
+      AssertionError,
+    );
+  },
+);
 
-Deno.test("assertAlmostEquals() allows the tolerance and no more", () => {
+declareTest("assertAlmostEquals() allows the tolerance and no more", () => {
   assertAlmostEquals(1.5, 1.4, 0.2);
   assertThrows(() => assertAlmostEquals(1.5, 1, 0.2), AssertionError);
 });
 
-Deno.test("parseArgs() reads texts, flags, defaults and what stands alone", () => {
-  const args = parseArgs(["--size", "64", "--quick", "echo"], {
-    string: ["size", "host"],
-    boolean: ["quick", "long"],
-    default: { host: "127.0.0.1" },
-  });
-  assertEquals(args, {
-    _: ["echo"],
-    size: "64",
-    host: "127.0.0.1",
-    quick: true,
-    long: false,
-  });
-});
+declareTest(
+  "parseArgs() reads texts, flags, defaults and what stands alone",
+  () => {
+    const args = parseArgs(["--size", "64", "--quick", "echo"], {
+      string: ["size", "host"],
+      boolean: ["quick", "long"],
+      default: { host: "127.0.0.1" },
+    });
+    assertEquals(args, {
+      _: ["echo"],
+      size: "64",
+      host: "127.0.0.1",
+      quick: true,
+      long: false,
+    });
+  },
+);

@@ -1,4 +1,5 @@
 /** The style of the project, where a machine can check it. */
+import { declareTest } from "./support/runner.ts";
 import { assertEquals } from "@std/assert";
 import { posix } from "node:path";
 import {
@@ -69,16 +70,19 @@ function badImports(
   );
 }
 
-Deno.test("the top of the project holds what the layout names and no more", () => {
-  assertEquals(topLevel().filter((name) => !LAYOUT.includes(name)), []);
-});
+declareTest(
+  "the top of the project holds what the layout names and no more",
+  () => {
+    assertEquals(topLevel().filter((name) => !LAYOUT.includes(name)), []);
+  },
+);
 
-Deno.test("every file of the layout exists", () => {
+declareTest("every file of the layout exists", () => {
   const present = topLevel();
   assertEquals(LAYOUT.filter((name) => !present.includes(name)), []);
 });
 
-Deno.test("mod.ts imports src/ and ffi/ only", () => {
+declareTest("mod.ts imports src/ and ffi/ only", () => {
   const bad = badImports(
     within(published, "mod.ts"),
     (to) => /^(src|ffi)\//.test(to),
@@ -86,17 +90,20 @@ Deno.test("mod.ts imports src/ and ffi/ only", () => {
   assertEquals(bad, []);
 });
 
-Deno.test("src/ imports itself, ffi/mod.ts, node: and the types of the seam only", () => {
-  const bad = badImports(
-    within(published, "src"),
-    (to, typesOnly) =>
-      /^src\/|^node:|^ffi\/mod\.ts$/.test(to) ||
-      typesOnly && to === "ffi/system_calls.ts",
-  );
-  assertEquals(bad, []);
-});
+declareTest(
+  "src/ imports itself, ffi/mod.ts, node: and the types of the seam only",
+  () => {
+    const bad = badImports(
+      within(published, "src"),
+      (to, typesOnly) =>
+        /^src\/|^node:|^ffi\/mod\.ts$/.test(to) ||
+        typesOnly && to === "ffi/system_calls.ts",
+    );
+    assertEquals(bad, []);
+  },
+);
 
-Deno.test("ffi/ imports itself and node: only", () => {
+declareTest("ffi/ imports itself and node: only", () => {
   const bad = badImports(
     within(published, "ffi"),
     (to) => /^ffi\/|^node:/.test(to),
@@ -104,7 +111,7 @@ Deno.test("ffi/ imports itself and node: only", () => {
   assertEquals(bad, []);
 });
 
-Deno.test("examples import the package, each other and node: only", () => {
+declareTest("examples import the package, each other and node: only", () => {
   const bad = badImports(
     programs,
     (to) => /^examples\/|^node:|^mod\.ts$|^ffi\/mod\.ts$/.test(to),
@@ -112,7 +119,7 @@ Deno.test("examples import the package, each other and node: only", () => {
   assertEquals(bad, []);
 });
 
-Deno.test("no code outside ffi/ names a runtime in what is published", () => {
+declareTest("no code outside ffi/ names a runtime in what is published", () => {
   const code = within(published, "mod.ts", "src").map(({ path, text }) => ({
     path,
     text: codeOf(text, "blank"),
@@ -120,21 +127,24 @@ Deno.test("no code outside ffi/ names a runtime in what is published", () => {
   assertEquals(findings(code, /\b(Deno|Bun)\b/), []);
 });
 
-Deno.test("only the runtime files of ffi/ name Deno or Bun", () => {
+declareTest("only the runtime files of ffi/ name Deno or Bun", () => {
   const code = within(published, "ffi")
     .filter(({ path }) => !/runtime_(deno|bun)\.ts$/.test(path))
     .map(({ path, text }) => ({ path, text: codeOf(text, "blank") }));
   assertEquals(findings(code, /\b(Deno|Bun)\b/), []);
 });
 
-Deno.test(`no published file or example is longer than ${LINES_MAX} lines`, () => {
-  const long = [...published, ...programs]
-    .map(({ path, text }) => ({ path, lines: text.split("\n").length - 1 }))
-    .filter(({ lines }) => lines > LINES_MAX);
-  assertEquals(long, []);
-});
+declareTest(
+  `no published file or example is longer than ${LINES_MAX} lines`,
+  () => {
+    const long = [...published, ...programs]
+      .map(({ path, text }) => ({ path, lines: text.split("\n").length - 1 }))
+      .filter(({ lines }) => lines > LINES_MAX);
+    assertEquals(long, []);
+  },
+);
 
-Deno.test("nothing is left to do later, and no check is switched off", () => {
+declareTest("nothing is left to do later, and no check is switched off", () => {
   const pattern = new RegExp(
     [
       "\\b(TODO|FIXME|XXX|HACK)\\b",
@@ -145,14 +155,14 @@ Deno.test("nothing is left to do later, and no check is switched off", () => {
   assertEquals(findings(all, pattern), []);
 });
 
-Deno.test("no code has the type any", () => {
+declareTest("no code has the type any", () => {
   const code = within(all, "mod.ts", "src", "ffi", "examples", "tests", "bench")
     .filter(({ path }) => path.endsWith(".ts"))
     .map(({ path, text }) => ({ path, text: codeOf(text, "blank") }));
   assertEquals(findings(code, /[:<|&,]\s*any\b|\bas any\b|\bany\[\]/), []);
 });
 
-Deno.test("no test is skipped, and none runs alone", () => {
+declareTest("no test is skipped, and none runs alone", () => {
   const tests = within(all, "tests").filter(({ path }) =>
     // A machine without strace has nothing to count with.
     path !== "tests/support/strace.ts"
@@ -161,11 +171,11 @@ Deno.test("no test is skipped, and none runs alone", () => {
   assertEquals(findings(tests, pattern), []);
 });
 
-Deno.test("no file names a path of somebody's machine", () => {
+declareTest("no file names a path of somebody's machine", () => {
   assertEquals(findings(all, /(^|[\s"'`(=])\/(home|root|Users|work)\//), []);
 });
 
-Deno.test("no code loads anything from a registry", () => {
+declareTest("no code loads anything from a registry", () => {
   const code = all.filter(({ path }) => path.endsWith(".ts"));
   const pattern = /\b(https?:\/\/(jsr\.io|deno\.land|esm\.sh)|jsr:|npm:)/;
   assertEquals(

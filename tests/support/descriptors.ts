@@ -1,10 +1,11 @@
 /**
- * The descriptors of this process. Deno's resource sanitizer doesn't see what
- * libc opened, so tests compare the kernel's own list before and after.
+ * The descriptors of this process. A runtime's sanitizer doesn't see what libc
+ * opened, so tests compare the kernel's own list before and after.
  */
 import { readdirSync, readlinkSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import "./load_libraries.ts";
+import { declareTest } from "./runner.ts";
 
 /** Each open descriptor and what it points at, such as `socket:[4711]`. */
 export function openDescriptors(): Map<number, string> {
@@ -43,20 +44,9 @@ export async function assertNoLeaks(
   }
 }
 
-/**
- * A Deno.test under which no operation, resource or descriptor may be left
- * behind.
- */
-export function test(
-  name: string,
-  fn: (context: Deno.TestContext) => void | Promise<void>,
-): void {
-  Deno.test({
-    name,
-    sanitizeOps: true,
-    sanitizeResources: true,
-    fn: (context) => assertNoLeaks(() => fn(context)),
-  });
+/** A test under which no operation, resource or descriptor may be left behind. */
+export function test(name: string, fn: () => void | Promise<void>): void {
+  declareTest(name, () => assertNoLeaks(fn));
 }
 
 function changes(
@@ -69,7 +59,15 @@ function changes(
   return [
     ...missingFrom("left open", after, before),
     ...missingFrom("closed", before, after),
-  ];
+  ].filter((line) => !isOfBun(line));
+}
+
+/**
+ * Bun 1.4 opens an event loop when it first needs one, and closes that of a
+ * worker that has ended when it likes to. Deno's runs tell of such leaks.
+ */
+function isOfBun(line: string): boolean {
+  return "Bun" in globalThis && /\[event(fd|poll)\]$/.test(line);
 }
 
 let releases = 0;
