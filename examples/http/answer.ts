@@ -1,0 +1,76 @@
+/**
+ * Answers as bytes, and the Date field that all of them have.
+ */
+import { STATUS_CODES } from "node:http";
+
+const encoder = new TextEncoder();
+
+/** What an answer says of the connection; nothing where HTTP's default holds. */
+export type ConnectionField = "" | "close" | "keep-alive";
+
+/** The Date field of this second. */
+const date = { second: 0, text: "" };
+
+/** Brings the Date field up to date: to be called ahead of `Answer.head`. */
+export function readClock(): void {
+  const second = Math.floor(Date.now() / 1000);
+  if (second === date.second) return;
+  date.second = second;
+  date.text = `Date: ${new Date(second * 1000).toUTCString()}\r\n\r\n`;
+}
+
+/** An answer: made once, it can be sent often. */
+export class Answer {
+  /** The bytes that follow the head. */
+  readonly body: Uint8Array;
+
+  readonly #fields: string;
+  #head = new Uint8Array(0);
+  #second = 0;
+
+  /** Without a length of its own among the fields, it has that of the body. */
+  constructor(
+    status: number,
+    fields: Record<string, string | number> = {},
+    body: string | Uint8Array = "",
+  ) {
+    this.body = typeof body === "string" ? encoder.encode(body) : body;
+    const lines = Object.entries({
+      "Content-Length": this.body.length,
+      ...fields,
+    }).map(([name, value]) => `${name}: ${value}\r\n`);
+    this.#fields = `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${
+      lines.join("")
+    }`;
+  }
+
+  /** One that says no more than its status does. */
+  static status(status: number, fields: Record<string, string> = {}): Answer {
+    return Answer.text(status, `${STATUS_CODES[status]}\n`, fields);
+  }
+
+  /** A plain text. */
+  static text(
+    status: number,
+    text: string,
+    fields: Record<string, string> = {},
+  ): Answer {
+    return new Answer(status, {
+      "Content-Type": "text/plain; charset=utf-8",
+      ...fields,
+    }, text);
+  }
+
+  /** The status line and the fields. */
+  head(connection: ConnectionField): Uint8Array {
+    if (connection !== "") {
+      const field = `Connection: ${connection}\r\n`;
+      return encoder.encode(this.#fields + field + date.text);
+    }
+    if (this.#second !== date.second) {
+      this.#second = date.second;
+      this.#head = encoder.encode(this.#fields + date.text);
+    }
+    return this.#head;
+  }
+}

@@ -1,0 +1,161 @@
+/**
+ * HTTP/1.1 on one connection: requests one after the other, and their answers in
+ * the same order.
+ */
+import type { Connection, Engine, Timer } from "../../mod.ts";
+import { Answer, readClock } from "./answer.ts";
+import type { Output } from "./output.ts";
+import type { HttpRequest } from "./request.ts";
+import { COMPLETE, MORE, RequestParser } from "./request_parser.ts";
+
+/** How long a request may take to come. */
+const REQUEST_TIMEOUT_MS = 30_000;
+/** How long a connection that is ended waits for the client to end it, too. */
+const LINGER_MS = 5_000;
+
+const NOTHING = new Uint8Array(0);
+const CONTINUE = new TextEncoder().encode("HTTP/1.1 100 Continue\r\n\r\n");
+
+/** Answers a request before it returns, by one call of `exchange.send`. */
+export type Handler = (request: HttpRequest, exchange: Exchange) => void;
+
+/** One connection's requests and answers. */
+export class Exchange {
+  readonly #engine: Engine;
+  readonly #connection: Connection;
+  readonly #handler: Handler;
+  readonly #output: Output;
+  readonly #parser = new RequestParser();
+  /** What of a large body the connection has not accepted yet. */
+  #rest: Uint8Array | null = null;
+  #answered = true;
+  /** The last answer is sent, or will be: nothing that comes now matters. */
+  #ended = false;
+  #deadline: Timer | null = null;
+
+  constructor(
+    engine: Engine,
+    connection: Connection,
+    handler: Handler,
+    output: Output,
+  ) {
+    this.#engine = engine;
+    this.#connection = connection;
+    this.#handler = handler;
+    this.#output = output;
+  }
+
+  /** Sends the answer to the request. */
+  send(answer: Answer): void {
+    if (this.#answered) throw new Error("Cannot answer: it was answered");
+    this.#answered = true;
+    const { keepAlive, method, minorVersion } = this.#parser.request;
+    this.#ended = !keepAlive;
+    const connection = keepAlive
+      ? minorVersion === 0 ? "keep-alive" : ""
+      : "close";
+    this.#put(answer.head(connection));
+    if (method !== "HEAD") this.#put(answer.body);
+  }
+
+  /** Bytes have come. */
+  receive(chunk: Uint8Array): void {
+    if (this.#ended) return;
+    this.#parser.feed(chunk);
+    this.#goOn();
+  }
+
+  /** The client has read what was buffered. */
+  drained(): void {
+    const rest = this.#rest;
+    this.#rest = null;
+    if (rest !== null) this.#put(rest);
+    if (this.#ended) this.#flush();
+    else this.receive(NOTHING);
+    if (!this.#blocked) this.#connection.resume();
+  }
+
+  /** The connection is closed. */
+  close(): void {
+    this.#deadline?.cancel();
+    this.#parser.close();
+  }
+
+  /** Whether the client has to read before there is another answer. */
+  get #blocked(): boolean {
+    return this.#rest !== null || this.#connection.bufferedBytes > 0;
+  }
+
+  /** Answers what has come, as long as the client reads. */
+  #goOn(): void {
+    readClock();
+    let result = COMPLETE;
+    while (result === COMPLETE && !this.#ended && !this.#blocked) {
+      result = this.#parser.next();
+      if (result === COMPLETE) this.#answer();
+      else if (result !== MORE) this.#refuse(result);
+    }
+    if (result === MORE && this.#parser.expectsContinue) this.#put(CONTINUE);
+    this.#parser.keep();
+    this.#flush();
+  }
+
+  #answer(): void {
+    this.#setDeadline(0);
+    this.#answered = false;
+    try {
+      this.#handler(this.#parser.request, this);
+      if (!this.#answered) throw new Error("The handler has not answered");
+    } catch (error) {
+      console.error(error);
+      // An answer that has begun can't be taken back.
+      if (this.#answered) this.#connection.reset();
+      else this.#refuse(500);
+    }
+  }
+
+  /** Answers what is no request, or none that is served, and ends. */
+  #refuse(status: number): void {
+    const answer = Answer.status(status);
+    this.#ended = true;
+    this.#put(answer.head("close"));
+    this.#put(answer.body);
+  }
+
+  /** Sends what has been put together. */
+  #flush(): void {
+    this.#output.flush(this.#connection);
+    if (this.#ended) this.#end();
+    else if (this.#blocked) this.#connection.pause();
+    else if (this.#parser.waiting) {
+      if (this.#deadline === null) this.#setDeadline(REQUEST_TIMEOUT_MS);
+    }
+  }
+
+  #end(): void {
+    if (this.#rest !== null || this.#connection.closed) return;
+    this.#connection.end();
+    // A client that is still sending would not read the answer after a reset.
+    this.#setDeadline(LINGER_MS);
+  }
+
+  #late(): void {
+    this.#deadline = null;
+    if (this.#ended) return this.#connection.close();
+    readClock();
+    this.#refuse(408);
+    this.#flush();
+  }
+
+  /** Within so many milliseconds; 0 for no limit. */
+  #setDeadline(timeoutMs: number): void {
+    this.#deadline?.cancel();
+    this.#deadline = timeoutMs === 0
+      ? null
+      : this.#engine.timer(timeoutMs, () => this.#late());
+  }
+
+  #put(bytes: Uint8Array): void {
+    this.#rest = this.#output.put(this.#connection, bytes);
+  }
+}
