@@ -42,6 +42,7 @@ export {
   sendDescriptors,
   type UnixSocket,
 } from "./src/net/ancillary.ts";
+export { BaseSocket } from "./src/net/base_socket.ts";
 export { Connection } from "./src/net/connection.ts";
 export type { SendFileOptions } from "./src/net/file_piece.ts";
 export {

@@ -1,5 +1,5 @@
 /**
- * What all datagram sockets have: a descriptor, addresses, options.
+ * What all datagram sockets have: broadcast, multicast, hops.
  *
  * @module
  */
@@ -22,86 +22,26 @@ import {
   IPV6_MULTICAST_HOPS,
   IPV6_MULTICAST_IF,
   IPV6_MULTICAST_LOOP,
-  type SocketAddress,
   SystemError,
 } from "../../ffi/mod.ts";
 import type { FdEvent } from "../fd_event.ts";
+import { BaseSocket } from "./base_socket.ts";
 import { checkInteger } from "./options.ts";
-import { boundAddress, peerAddress } from "./socket.ts";
-import {
-  getSocketOption,
-  setSocketOption,
-  type SocketOptionName,
-  type SocketOptions,
-} from "./socket_options.ts";
 
 /** A datagram socket; {@linkcode Datagram} sends and receives. */
-export abstract class DatagramSocket implements Disposable {
-  /** @internal */
-  protected readonly event: FdEvent;
+export abstract class DatagramSocket extends BaseSocket {
   readonly #domain: number;
-  #localAddress: SocketAddress | null = null;
-  #remoteAddress: SocketAddress | null = null;
 
   /** @internal */
   constructor(event: FdEvent, domain: number) {
-    this.event = event;
+    super(event);
     this.#domain = domain;
-  }
-
-  /** Whether the socket is closed: `close` has run or is about to. */
-  abstract get closed(): boolean;
-
-  /** The socket's descriptor; -1 once it is closed. */
-  get fd(): number {
-    return this.closed ? -1 : this.event.fd;
-  }
-
-  /** The address that the socket is bound to; null if never asked for before closing. */
-  get localAddress(): SocketAddress | null {
-    if (this.#localAddress === null && !this.closed) {
-      this.#localAddress = boundAddress(this.event.parts.calls, this.fd);
-    }
-    return this.#localAddress;
-  }
-
-  /** The address that the socket is connected to; null if it is not connected. */
-  get remoteAddress(): SocketAddress | null {
-    if (this.#remoteAddress === null && !this.closed) {
-      this.#remoteAddress = peerAddress(this.event.parts.calls, this.fd);
-    }
-    return this.#remoteAddress;
   }
 
   /** The port that the socket is bound to; 0 for a unix socket. */
   get port(): number {
     const address = this.localAddress;
     return address !== null && "port" in address ? address.port : 0;
-  }
-
-  /**
-   * Asks the kernel for the value of a socket option.
-   *
-   * @throws {SystemError} `EOPNOTSUPP` or `ENOPROTOOPT` where the socket has no
-   * such option, `EBADF` once it is closed.
-   */
-  getOption<K extends SocketOptionName>(option: K): SocketOptions[K] {
-    return getSocketOption(this.event.parts.calls, this.fd, option);
-  }
-
-  /**
-   * Sets a socket option.
-   *
-   * @throws {TypeError} If the option is not known, or the value is of another
-   * type than the option's.
-   * @throws {SystemError} As {@linkcode DatagramSocket.getOption}; `EINVAL` for
-   * a value out of its range; `EPERM` for one that takes a privilege.
-   */
-  setOption<K extends SocketOptionName>(
-    option: K,
-    value: SocketOptions[K],
-  ): void {
-    setSocketOption(this.event.parts.calls, this.fd, option, value);
   }
 
   /**
@@ -174,14 +114,6 @@ export abstract class DatagramSocket implements Disposable {
   /** Leaves a multicast group; parameters and errors as for `joinGroup`. */
   leaveGroup(group: string, networkInterface: string | number = 0): void {
     this.#member(IP_DROP_MEMBERSHIP, IPV6_LEAVE_GROUP, group, networkInterface);
-  }
-
-  /** Closes the socket. Closing again does nothing. */
-  abstract close(): void;
-
-  /** Closes the socket. */
-  [Symbol.dispose](): void {
-    this.close();
   }
 
   /** @internal Whether it is a unix socket. */

@@ -27,6 +27,7 @@ import { Exhaustion, isExhaustion } from "./exhaustion.ts";
 import { adoptedListener, listeningSocket } from "./listening_socket.ts";
 import {
   BUFFER_MAX,
+  checkArguments,
   checkInteger,
   type ConnectionHandlers,
   type ConnectionParts,
@@ -79,6 +80,7 @@ export class Listener implements Disposable {
     options: ListenOptions,
     handlers: ConnectionHandlers,
   ) {
+    checkArguments("listen", options, handlers);
     const {
       exclusive = true,
       acceptBatch = 64,
@@ -151,7 +153,7 @@ export class Listener implements Disposable {
   /**
    * Asks the kernel for the value of a socket option.
    *
-   * @throws {SystemError} As {@linkcode StreamSocket.getOption}.
+   * @throws {SystemError} As {@linkcode BaseSocket.getOption}.
    */
   getOption<K extends SocketOptionName>(option: K): SocketOptions[K] {
     return getSocketOption(this.#parts.calls, this.fd, option);
@@ -161,8 +163,8 @@ export class Listener implements Disposable {
    * Sets a socket option. Connections that are made from here on inherit most of
    * them, the sizes of buffers and those of keep-alive among them.
    *
-   * @throws {TypeError} As {@linkcode StreamSocket.setOption}.
-   * @throws {SystemError} As {@linkcode StreamSocket.setOption}.
+   * @throws {TypeError} As {@linkcode BaseSocket.setOption}.
+   * @throws {SystemError} As {@linkcode BaseSocket.setOption}.
    */
   setOption<K extends SocketOptionName>(
     option: K,
