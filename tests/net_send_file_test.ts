@@ -17,7 +17,14 @@ import {
   writeFileSync,
   writeSync,
 } from "node:fs";
-import { EINTR, systemCalls } from "../ffi/mod.ts";
+import {
+  check,
+  EINTR,
+  O_CLOEXEC,
+  O_RDONLY,
+  open,
+  systemCalls,
+} from "../ffi/mod.ts";
 import {
   type Connection,
   Engine,
@@ -382,3 +389,51 @@ engineTest("a large file does not hold others up", (engine) => {
     assert(round > 20, `${round} rounds`);
   });
 });
+
+engineTest(
+  "a descriptor that is given away is closed, whatever comes of it",
+  (engine) => {
+    withFile(pattern(3_000_000), (path) => {
+      const owned = () =>
+        [...openDescriptors().values()].filter((to) => to === path);
+      const recorder = new Recorder();
+      const listener = engine.listen({}, recorder.handlers());
+      const give = (connection: Connection, options: SendFileOptions = {}) =>
+        connection.sendFile(check(open(path, O_RDONLY | O_CLOEXEC), "open"), {
+          ...options,
+          close: true,
+        });
+      for (const how of ["sent", "refused", "closed", "ended"]) {
+        using peer = Peer.connect(listener.port);
+        runUntil(engine, () => recorder.opened.length > 0);
+        const connection = recorder.opened.pop() as Connection;
+        switch (how) {
+          case "sent":
+            give(connection);
+            runUntil(engine, () => {
+              peer.drain();
+              return owned().length === 0;
+            });
+            break;
+          case "refused":
+            assertThrows(
+              () => give(connection, { length: 3_000_001 }),
+              RangeError,
+            );
+            break;
+          case "closed":
+            give(connection);
+            connection.close();
+            assertThrows(() => give(connection), SystemError, "EPIPE");
+            break;
+          case "ended":
+            connection.end();
+            assertThrows(() => give(connection), SystemError, "EPIPE");
+        }
+        assertEquals(owned(), [], how);
+        connection.close();
+        settle(engine);
+      }
+    });
+  },
+);

@@ -12,6 +12,7 @@ import { Connection, NO_SOCKET } from "./connection.ts";
 import {
   type AdoptOptions,
   BUFFER_MAX,
+  checkArguments,
   checkInteger,
   type ConnectionHandlers,
   type ConnectOptions,
@@ -35,6 +36,7 @@ export function connect(
   options: ConnectOptions,
   handlers: ConnectionHandlers,
 ): Connection {
+  checkArguments("connect", options, handlers);
   const { bufferMax = BUFFER_MAX, timeoutMs = Infinity, signal } = options;
   checkInteger("bufferMax", bufferMax, 0, 0x7fffffff);
   if (typeof timeoutMs !== "number" || !(timeoutMs >= 0)) {
@@ -74,6 +76,7 @@ export function adopt(
   handlers: ConnectionHandlers,
   options: AdoptOptions,
 ): Connection {
+  checkArguments("adopt", options, handlers);
   const { bufferMax = BUFFER_MAX } = options;
   checkInteger("bufferMax", bufferMax, 0, 0x7fffffff);
   adoptedSocket(parts, fd);
@@ -91,5 +94,6 @@ export function adopt(
 }
 
 function isHostName(hostname: string): boolean {
-  return hostname.length <= HOST_NAME_MAX && HOST_NAME.test(hostname);
+  return typeof hostname === "string" && hostname.length <= HOST_NAME_MAX &&
+    HOST_NAME.test(hostname);
 }

@@ -30,9 +30,14 @@ export interface SendFileOptions {
   offset?: number;
   /** How many bytes; all that follow by default. */
   length?: number;
+  /**
+   * Whether a descriptor is closed once all is sent, or will never be. Then it is
+   * closed as well where `sendFile` throws. @default {false}
+   */
+  close?: boolean;
 }
 
-/** A part of a file; one that was opened by its path is closed when it is sent. */
+/** A part of a file. What it owns is closed when it is sent: what it opened, and what it was given to close. */
 export class FilePiece implements Piece {
   readonly syscall = "sendfile";
   readonly copied = false;
@@ -41,7 +46,7 @@ export class FilePiece implements Piece {
   readonly #calls: SystemCalls;
   readonly #name: string;
   readonly #fd: number;
-  readonly #opened: boolean;
+  readonly #owned: boolean;
   /** The kernel moves it on. */
   readonly #position = new BigInt64Array(1);
   #left = 0;
@@ -60,7 +65,7 @@ export class FilePiece implements Piece {
       checkInteger("length", length, 0, Number.MAX_SAFE_INTEGER);
     }
     this.#calls = calls;
-    this.#opened = typeof file === "string";
+    this.#owned = typeof file === "string" || options.close === true;
     this.#name = typeof file === "string" ? file : `descriptor ${file}`;
     this.#fd = typeof file === "string" ? this.#open(file) : file;
     try {
@@ -104,7 +109,7 @@ export class FilePiece implements Piece {
   }
 
   close(): void {
-    if (!this.#opened || this.#closed) return;
+    if (!this.#owned || this.#closed) return;
     this.#closed = true;
     this.#calls.close(this.#fd);
   }

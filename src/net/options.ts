@@ -167,3 +167,48 @@ export function checkInteger(
     );
   }
 }
+
+const HANDLERS = [
+  "open",
+  "data",
+  "drain",
+  "end",
+  "timeout",
+  "close",
+  "error",
+] as const satisfies readonly (keyof ConnectionHandlers)[];
+
+/** Throws a TypeError unless options and handlers are what they are to be. */
+export function checkArguments(
+  method: string,
+  options: unknown,
+  handlers: ConnectionHandlers,
+): void {
+  if (typeof options !== "object" || options === null) {
+    throw new TypeError(
+      `Cannot ${method}: the options must be an object, and are ${options}`,
+    );
+  }
+  if (typeof handlers !== "object" || handlers === null) {
+    throw new TypeError(
+      `Cannot ${method}: the handlers must be an object, and are ${handlers}`,
+    );
+  }
+  for (const name of HANDLERS) {
+    const handler: unknown = handlers[name];
+    if (handler !== undefined && typeof handler !== "function") {
+      throw new TypeError(
+        `Cannot ${method}: the handler ${name} must be a function, and is ${handler}`,
+      );
+    }
+  }
+}
+
+/** Throws a TypeError unless `value` is a string. */
+export function checkString(name: string, value: string): void {
+  if (typeof value !== "string") {
+    throw new TypeError(
+      `Cannot use ${name}: it must be a string, and is ${value}`,
+    );
+  }
+}

@@ -55,6 +55,7 @@ export abstract class SendingSocket extends StreamSocket {
    *
    * @returns The bytes accepted. If fewer than offered, offer the rest at
    * `drain`. 0 once the connection was closed by the peer or by an error.
+   * @throws {TypeError} If `bytes` is not a Uint8Array.
    * @throws {SystemError} `EPIPE` after `end()`, `shutdown()` or `close()`.
    */
   write(bytes: Bytes): number {
@@ -66,9 +67,16 @@ export abstract class SendingSocket extends StreamSocket {
    * call, writev(2), for up to 1024 of them.
    *
    * @returns The bytes accepted, of all chunks together, as for `write()`.
+   * @throws {TypeError} If `chunks` is not an array of them.
    * @throws {SystemError} As `write()` does.
    */
   writev(chunks: readonly Bytes[]): number {
+    if (!Array.isArray(chunks)) {
+      throw new TypeError(
+        `Cannot write: the chunks must be an array, and are ${chunks}`,
+      );
+    }
+    for (const chunk of chunks) checkBytes(chunk);
     this.#checkWritable("writev");
     if (!this.#takesMore()) return 0;
     const { bufferMax } = this.shared;
@@ -100,8 +108,8 @@ export abstract class SendingSocket extends StreamSocket {
    * });
    * ```
    *
-   * @param file A path, or a descriptor that stays yours: keep it open until
-   * all is sent.
+   * @param file A path, or a descriptor that stays yours unless `close` is set:
+   * keep it open until all is sent.
    * @returns Whether all of it has been handed to the kernel. If not, `drain` is
    * called once it has, as for what is buffered.
    * @throws {SystemError} What open(2) refuses, such as `ENOENT`, with the path;
@@ -109,20 +117,24 @@ export abstract class SendingSocket extends StreamSocket {
    * @throws {RangeError} If the file does not have the bytes asked for.
    */
   sendFile(file: string | number, options: SendFileOptions = {}): boolean {
+    const { calls } = this.event.parts;
+    const refused = this.sender.ending || !this.#takesMore();
+    if (refused && options.close === true && typeof file === "number") {
+      calls.close(file);
+    }
     this.#checkWritable("sendfile");
-    if (!this.#takesMore()) return false;
-    const piece = new FilePiece(this.event.parts.calls, file, options);
-    return this.sendPiece(piece);
+    if (refused) return false;
+    return this.sendPiece(new FilePiece(calls, file, options));
   }
 
   /**
    * Ends the sending side after what has been written, and after `bytes`, which
    * are buffered whole. The connection closes when the peer has ended, too.
-   * Throws `EPIPE` as `write()` does.
+   * Throws as `write()` does.
    */
   end(bytes?: Bytes): void {
     this.#checkWritable("shutdown");
-    if (bytes !== undefined && bytes.length > 0) this.#write(bytes, Infinity);
+    if (bytes !== undefined) this.#write(bytes, Infinity);
     this.sender.ending = true;
     if (this.stage === OPEN && this.sender.empty) this.endSending();
   }
@@ -182,6 +194,7 @@ export abstract class SendingSocket extends StreamSocket {
   protected abstract destroy(stage: number, error: SystemError | null): void;
 
   #write(bytes: Bytes, bufferMax: number): number {
+    checkBytes(bytes);
     this.#checkWritable("send");
     if (!this.#takesMore()) return 0;
     if (this.stage === CONNECTING) {
@@ -198,7 +211,7 @@ export abstract class SendingSocket extends StreamSocket {
   }
 
   #takesMore(): boolean {
-    return this.stage !== LOST && !this.closesSoon();
+    return this.stage < LOST && !this.closesSoon();
   }
 
   #checkWritable(syscall: string): void {
@@ -206,4 +219,19 @@ export abstract class SendingSocket extends StreamSocket {
       throw new SystemError(syscall, EPIPE, { fd: this.event.fd });
     }
   }
+}
+
+function checkBytes(bytes: Bytes): void {
+  if (bytes instanceof Uint8Array) return;
+  throw new TypeError(
+    `Cannot write: it must be a Uint8Array, and is ${kindOf(bytes)}`,
+  );
+}
+
+/** What a value is, for those who took it for something else. */
+function kindOf(value: unknown): string {
+  if (typeof value === "object" && value !== null) {
+    return `a value of class ${value.constructor?.name ?? "null"}`;
+  }
+  return typeof value === "string" ? "a string" : `${String(value)}`;
 }

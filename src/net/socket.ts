@@ -23,7 +23,7 @@ import {
 } from "../../ffi/mod.ts";
 import type { SystemCalls } from "../../ffi/mod.ts";
 import type { EngineParts } from "../parts.ts";
-import { checkInteger } from "./options.ts";
+import { checkInteger, checkString } from "./options.ts";
 
 /** Room for any `struct sockaddr_*`. */
 const ADDRESS_BYTES_MAX = 128;
@@ -42,10 +42,12 @@ export function endpointAddress(
 ): SocketAddress {
   const { hostname = "127.0.0.1", port = 0, path } = endpoint;
   if (path !== undefined) {
+    checkString("path", path);
     return path.startsWith("\0")
       ? { family: "unix-abstract", name: path.slice(1) }
       : { family: "unix", path };
   }
+  checkString("hostname", hostname);
   checkInteger("port", port, portMin, 65535);
   const family = hostname.includes(":") ? "ipv6" : "ipv4";
   return { family, host: hostname, port };
