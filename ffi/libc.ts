@@ -15,6 +15,7 @@ import type { SymbolTable } from "./runtime.ts";
 export { Group };
 export * from "./libc_aio.ts";
 export * from "./libc_messages.ts";
+export * from "./libc_inotify.ts";
 export * from "./libc_proc.ts";
 export * from "./libc_process.ts";
 export * from "./libc_transfer.ts";

@@ -94,6 +94,7 @@ export * from "./directories.ts";
 export * from "./epoll.ts";
 export * from "./errno_codes.ts";
 export * from "./exec.ts";
+export * from "./inotify.ts";
 export * from "./layout.ts";
 export * from "./layout_process.ts";
 export * from "./lookup_codes.ts";

@@ -20,6 +20,8 @@ export const statx_layout = {
   stx_mode: 28,
   stx_ino: 32,
   stx_size: 40,
+  stx_mtime_sec: 112,
+  stx_mtime_nsec: 120,
   stx_dev_major: 136,
   stx_dev_minor: 140,
 } as const;
