@@ -5,12 +5,10 @@
  *     deno run --allow-ffi examples/http_server.ts [port]
  */
 import { argv } from "node:process";
-import { Engine } from "../mod.ts";
-import { fail } from "./echo.ts";
 import { Answer } from "./http/answer.ts";
 import type { Exchange } from "./http/exchange.ts";
 import type { HttpRequest } from "./http/request.ts";
-import { serveHttp } from "./http/serve.ts";
+import { serveUntilEnded } from "./http/serve.ts";
 
 const HELLO = Answer.text(200, "hello\n");
 const NOT_FOUND = Answer.status(404);
@@ -36,16 +34,4 @@ function echo(request: HttpRequest): Answer {
   return new Answer(200, { "Content-Type": type }, request.body);
 }
 
-const [, , argument = "8080"] = argv;
-const port = Number(argument);
-if (!/^\d+$/.test(argument) || port > 65535) {
-  fail(`The port must be an integer from 0 to 65535, and is ${argument}`);
-}
-try {
-  const engine = new Engine();
-  const listener = serveHttp(engine, { port, backlog: 4096 }, answer);
-  console.log(`listening on 127.0.0.1:${listener.port}`);
-  engine.run();
-} catch (error) {
-  fail(error instanceof Error ? error.message : String(error));
-}
+serveUntilEnded(argv[2] ?? "8080", answer);

@@ -4,6 +4,7 @@
 import { STATUS_CODES } from "node:http";
 
 const encoder = new TextEncoder();
+const NOTHING = new Uint8Array(0);
 
 /** What an answer says of the connection; nothing where HTTP's default holds. */
 export type ConnectionField = "" | "close" | "keep-alive";
@@ -25,20 +26,24 @@ export class Answer {
   readonly body: Uint8Array;
 
   readonly #fields: string;
-  #head = new Uint8Array(0);
+  #head: Uint8Array = NOTHING;
   #second = 0;
 
-  /** Without a length of its own among the fields, it has that of the body. */
+  /**
+   * Among the fields is the body's length, unless they name another one, as that
+   * of a file; or the body is null: there can be none.
+   */
   constructor(
     status: number,
     fields: Record<string, string | number> = {},
-    body: string | Uint8Array = "",
+    body: string | Uint8Array | null = "",
   ) {
-    this.body = typeof body === "string" ? encoder.encode(body) : body;
-    const lines = Object.entries({
-      "Content-Length": this.body.length,
-      ...fields,
-    }).map(([name, value]) => `${name}: ${value}\r\n`);
+    this.body = typeof body === "string"
+      ? encoder.encode(body)
+      : body ?? NOTHING;
+    const length = body === null ? {} : { "Content-Length": this.body.length };
+    const lines = Object.entries({ ...length, ...fields })
+      .map(([name, value]) => `${name}: ${value}\r\n`);
     this.#fields = `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${
       lines.join("")
     }`;
@@ -59,6 +64,11 @@ export class Answer {
       "Content-Type": "text/plain; charset=utf-8",
       ...fields,
     }, text);
+  }
+
+  /** That the client has it already: no body, and no length of one. */
+  static unchanged(fields: Record<string, string>): Answer {
+    return new Answer(304, fields, null);
   }
 
   /** The status line and the fields. */

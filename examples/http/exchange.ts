@@ -3,6 +3,7 @@
  * the same order.
  */
 import type { Connection, Engine, Timer } from "../../mod.ts";
+import { close } from "../../ffi/mod.ts";
 import { Answer, readClock } from "./answer.ts";
 import type { Output } from "./output.ts";
 import type { HttpRequest } from "./request.ts";
@@ -28,6 +29,7 @@ export class Exchange {
   readonly #parser = new RequestParser();
   /** What of a large body the connection has not accepted yet. */
   #rest: Uint8Array | null = null;
+  #sendingFile = false;
   #answered = true;
   /** The last answer is sent, or will be: nothing that comes now matters. */
   #ended = false;
@@ -47,15 +49,23 @@ export class Exchange {
 
   /** Sends the answer to the request. */
   send(answer: Answer): void {
-    if (this.#answered) throw new Error("Cannot answer: it was answered");
-    this.#answered = true;
-    const { keepAlive, method, minorVersion } = this.#parser.request;
-    this.#ended = !keepAlive;
-    const connection = keepAlive
-      ? minorVersion === 0 ? "keep-alive" : ""
-      : "close";
-    this.#put(answer.head(connection));
-    if (method !== "HEAD") this.#put(answer.body);
+    this.#sendHead(answer);
+    if (this.#parser.request.method !== "HEAD") this.#put(answer.body);
+  }
+
+  /**
+   * Sends a part of a file as the body, after the head of an answer that has its
+   * length as `Content-Length`. Closes the descriptor.
+   */
+  sendFile(answer: Answer, fd: number, offset: number, length: number): void {
+    this.#sendHead(answer);
+    if (this.#parser.request.method === "HEAD" || length === 0) {
+      close(fd);
+      return;
+    }
+    this.#output.flush(this.#connection);
+    const part = { offset, length, close: true };
+    this.#sendingFile = !this.#connection.sendFile(fd, part);
   }
 
   /** Bytes have come. */
@@ -69,6 +79,7 @@ export class Exchange {
   drained(): void {
     const rest = this.#rest;
     this.#rest = null;
+    this.#sendingFile = false;
     if (rest !== null) this.#put(rest);
     if (this.#ended) this.#flush();
     else this.receive(NOTHING);
@@ -83,7 +94,8 @@ export class Exchange {
 
   /** Whether the client has to read before there is another answer. */
   get #blocked(): boolean {
-    return this.#rest !== null || this.#connection.bufferedBytes > 0;
+    return this.#sendingFile || this.#rest !== null ||
+      this.#connection.bufferedBytes > 0;
   }
 
   /** Answers what has come, as long as the client reads. */
@@ -98,6 +110,15 @@ export class Exchange {
     if (result === MORE && this.#parser.expectsContinue) this.#put(CONTINUE);
     this.#parser.keep();
     this.#flush();
+  }
+
+  #sendHead(answer: Answer): void {
+    if (this.#answered) throw new Error("Cannot answer: it was answered");
+    this.#answered = true;
+    const { keepAlive, minorVersion } = this.#parser.request;
+    this.#ended = !keepAlive;
+    const kept = minorVersion === 0 ? "keep-alive" : "";
+    this.#put(answer.head(keepAlive ? kept : "close"));
   }
 
   #answer(): void {

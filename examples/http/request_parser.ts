@@ -91,14 +91,10 @@ for (const [name, number] of Object.entries(METHODS)) {
   METHOD_NAMES[number] = name;
 }
 
-/** The status that says what was wrong; 400 where there is none of its own. */
-const STATUSES = new Map([
-  [ERROR.INVALID_VERSION, 505],
-  [ERROR.PAUSED_H2_UPGRADE, 505],
-]);
-
-/** What might be a method, after an empty line or two. */
-const METHOD = /^[\r\n]*[!#-'*+.^_`|~\w-]+ /;
+/** A request line that is one, but for its method, after empty lines or none. */
+const OTHER_METHOD = /^[\r\n]*[!#-'*+.^_`|~\w-]+ /;
+/** The same but for the version. */
+const OTHER_VERSION = /^[\r\n]*[A-Z-]+ \S+ HTTP\/\d\.\d\r\n/;
 
 /** Takes what one connection reads, and gives its requests. */
 export class RequestParser {
@@ -153,8 +149,7 @@ export class RequestParser {
       llhttp.llhttp_resume_after_upgrade(this.#parser);
       return this.next();
     }
-    if (error === ERROR.INVALID_METHOD) return this.#unknownMethod();
-    return this.#refusal || (STATUSES.get(error) ?? 400);
+    return this.#refusal || this.#statusOf(error);
   }
 
   /** Keeps what is not parsed yet for another time. */
@@ -243,13 +238,20 @@ export class RequestParser {
     return MORE;
   }
 
-  /** A method that nobody knows, or no request at all. */
-  #unknownMethod(): number {
-    const beginning = memory.slice(
-      this.#from,
-      Math.min(this.#from + 64, this.#to),
-    );
-    return METHOD.test(String.fromCharCode(...beginning)) ? 501 : 400;
+  /** The status that says what was wrong; 400 where there is none of its own. */
+  #statusOf(error: number): number {
+    const text = new TextDecoder("latin1")
+      .decode(memory.slice(this.#from, this.#to));
+    switch (error) {
+      case ERROR.INVALID_METHOD:
+        return OTHER_METHOD.test(text) ? 501 : 400;
+      case ERROR.INVALID_VERSION:
+        return OTHER_VERSION.test(text) ? 505 : 400;
+      case ERROR.PAUSED_H2_UPGRADE:
+        return 505;
+      default:
+        return 400;
+    }
   }
 
   #put(bytes: Uint8Array): void {

@@ -1,12 +1,34 @@
 /**
  * An HTTP server on an engine.
  */
-import type { Connection, Engine, Listener, ListenOptions } from "../../mod.ts";
+import {
+  type Connection,
+  Engine,
+  type Listener,
+  type ListenOptions,
+} from "../../mod.ts";
+import { fail } from "../echo.ts";
 import { Exchange, type Handler } from "./exchange.ts";
 import { Output } from "./output.ts";
 
 /** A connection on which nothing has happened for so long is closed. */
 const IDLE_TIMEOUT_MS = 60_000;
+
+/** Serves until the process is ended. `argument` is a port; 0 picks one. */
+export function serveUntilEnded(argument: string, handler: Handler): void {
+  const port = Number(argument);
+  if (!/^\d+$/.test(argument) || port > 65535) {
+    fail(`The port must be an integer from 0 to 65535, and is ${argument}`);
+  }
+  try {
+    const engine = new Engine();
+    const listener = serveHttp(engine, { port, backlog: 4096 }, handler);
+    console.log(`listening on 127.0.0.1:${listener.port}`);
+    engine.run();
+  } catch (error) {
+    fail(error instanceof Error ? error.message : String(error));
+  }
+}
 
 /** Listens, and has `handler` answer the requests. */
 export function serveHttp(
