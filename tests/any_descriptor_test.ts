@@ -4,6 +4,14 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import {
+  chmodSync,
+  mkdtempSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import {
   check,
   IN_ATTRIB,
   IN_CLOEXEC,
@@ -90,7 +98,7 @@ engineTest(
 );
 
 engineTest("inotify tells of files as things happen to them", (engine) => {
-  const directory = Deno.makeTempDirSync({ prefix: "edgewise-" });
+  const directory = mkdtempSync(`${tmpdir()}/edgewise-`);
   const fd = check(inotify_init1(IN_CLOEXEC | IN_NONBLOCK), "inotify_init1");
   const log: string[] = [];
   const cookies = new Set<number>();
@@ -118,10 +126,10 @@ engineTest("inotify tells of files as things happen to them", (engine) => {
   assertEquals(inotify_add_watch(fd, directory, mask), watch);
   event.enableRead();
   settle(engine);
-  Deno.writeTextFileSync(`${directory}/ä`, "");
+  writeFileSync(`${directory}/ä`, "");
   runUntil(engine, () => log.length === 1);
-  Deno.renameSync(`${directory}/ä`, `${directory}/a longer name than before`);
-  Deno.chmodSync(`${directory}/a longer name than before`, 0o600);
+  renameSync(`${directory}/ä`, `${directory}/a longer name than before`);
+  chmodSync(`${directory}/a longer name than before`, 0o600);
   runUntil(engine, () => log.length === 4);
   assertEquals(inotify_rm_watch(fd, watch), 0);
   runUntil(engine, () => log.length === 5);
@@ -135,7 +143,7 @@ engineTest("inotify tells of files as things happen to them", (engine) => {
   // 0, and one for both events of the move.
   assertEquals(cookies.size, 2);
   event.close();
-  Deno.removeSync(directory, { recursive: true });
+  rmSync(directory, { recursive: true });
 });
 
 engineTest(

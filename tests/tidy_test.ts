@@ -111,15 +111,18 @@ declareTest("ffi/ imports itself and node: only", () => {
   assertEquals(bad, []);
 });
 
-declareTest("examples import the package, each other, node: and exact versions of npm: only", () => {
-  const bad = badImports(
-    programs,
-    (to) =>
-      /^examples\/|^node:|^mod\.ts$|^ffi\/mod\.ts$|^npm:\w+@\d+\.\d+\.\d+\//
-        .test(to),
-  );
-  assertEquals(bad, []);
-});
+declareTest(
+  "examples import the package, each other, node: and exact versions of npm: only",
+  () => {
+    const bad = badImports(
+      programs,
+      (to) =>
+        /^examples\/|^node:|^mod\.ts$|^ffi\/mod\.ts$|^npm:\w+@\d+\.\d+\.\d+\//
+          .test(to),
+    );
+    assertEquals(bad, []);
+  },
+);
 
 declareTest("no code outside ffi/ names a runtime in what is published", () => {
   const code = within(published, "mod.ts", "src").map(({ path, text }) => ({
