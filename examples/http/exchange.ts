@@ -129,9 +129,10 @@ export class Exchange {
       if (!this.#answered) throw new Error("The handler has not answered");
     } catch (error) {
       console.error(error);
+      if (!this.#answered) return this.#refuse(500);
       // An answer that has begun can't be taken back.
-      if (this.#answered) this.#connection.reset();
-      else this.#refuse(500);
+      this.#ended = true;
+      this.#connection.reset();
     }
   }
 
@@ -153,8 +154,9 @@ export class Exchange {
     }
   }
 
+  /** Ends the connection, once the client has got all. */
   #end(): void {
-    if (this.#rest !== null || this.#connection.closed) return;
+    if (this.#blocked || this.#connection.closed) return;
     this.#connection.end();
     // A client that is still sending would not read the answer after a reset.
     this.#setDeadline(LINGER_MS);

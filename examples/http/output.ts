@@ -26,11 +26,14 @@ export class Output {
 
   /** Sends what there is, which is less than a connection buffers. */
   flush(connection: Connection): void {
-    if (this.#length > 0) connection.write(this.#taken());
+    if (this.#length === 0) return;
+    const bytes = this.#taken();
+    if (!connection.closed) connection.write(bytes);
   }
 
   #putLarge(connection: Connection, bytes: Uint8Array): Uint8Array | null {
     const before = this.#taken();
+    if (connection.closed) return null;
     const accepted = connection.writev([before, bytes]) - before.length;
     if (connection.closed || accepted === bytes.length) return null;
     return bytes.subarray(accepted);

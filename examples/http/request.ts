@@ -8,6 +8,9 @@ const FIELDS_MAX = 100;
 /** Numbers kept for a field: where its name and its value begin, and their lengths. */
 const SPAN = 4;
 
+/** Those of the request that is being parsed or answered. */
+const SPANS = new Int32Array(FIELDS_MAX * SPAN);
+
 const NOTHING = new Uint8Array(0);
 
 /** A request, valid until the handler returns. */
@@ -25,7 +28,7 @@ export class HttpRequest {
   #bytes: Uint8Array = NOTHING;
   #targetAt = 0;
   #targetLength = 0;
-  readonly #spans = new Int32Array(FIELDS_MAX * SPAN);
+  #spans = SPANS;
   #used = 0;
   #kept = false;
 
@@ -64,6 +67,7 @@ export class HttpRequest {
   /** For the parser: another request begins, in these bytes. */
   begin(bytes: Uint8Array): void {
     this.#bytes = bytes;
+    this.#spans = SPANS;
     this.#targetLength = 0;
     this.#used = 0;
     this.#kept = false;
@@ -78,7 +82,7 @@ export class HttpRequest {
 
   /** For the parser: a field's name. Returns whether there is room for it. */
   addName(at: number, length: number): boolean {
-    if (this.#used === this.#spans.length) return false;
+    if (this.#used === SPANS.length) return false;
     this.#spans[this.#used] = at;
     this.#spans[this.#used + 1] = length;
     this.#spans[this.#used + 3] = 0;
@@ -94,11 +98,12 @@ export class HttpRequest {
     return first;
   }
 
-  /** For the parser: the bytes will be used for something else. */
+  /** For the parser: bytes and spans will be used for something else. */
   keep(from: number, to: number): void {
     if (this.#kept) return;
     this.#kept = true;
     this.#bytes = this.#bytes.slice(from, to);
+    this.#spans = SPANS.slice(0, this.#used);
     this.#targetAt -= from;
     for (let at = 0; at < this.#used; at += SPAN) {
       this.#spans[at] -= from;

@@ -33,7 +33,7 @@ export function serveUntilEnded(argument: string, handler: Handler): void {
 /** Listens, and has `handler` answer the requests. */
 export function serveHttp(
   engine: Engine,
-  options: ListenOptions,
+  options: Omit<ListenOptions, "bufferMax">,
   handler: Handler,
 ): Listener {
   const output = new Output();

@@ -27,8 +27,7 @@ import { Exhaustion, isExhaustion } from "./exhaustion.ts";
 import { adoptedListener, listeningSocket } from "./listening_socket.ts";
 import {
   BUFFER_MAX,
-  checkArguments,
-  checkInteger,
+  checkListenOptions,
   type ConnectionHandlers,
   type ConnectionParts,
   type ListenOptions,
@@ -80,7 +79,7 @@ export class Listener implements Disposable {
     options: ListenOptions,
     handlers: ConnectionHandlers,
   ) {
-    checkArguments("listen", options, handlers);
+    checkListenOptions(options, handlers);
     const {
       exclusive = true,
       acceptBatch = 64,
@@ -88,11 +87,6 @@ export class Listener implements Disposable {
       bufferMax = BUFFER_MAX,
       onExhausted = "wait",
     } = options;
-    checkInteger("acceptBatch", acceptBatch, 1, 0x7fffffff);
-    if (connectionsMax !== Infinity) {
-      checkInteger("connectionsMax", connectionsMax, 1, 0x7fffffff);
-    }
-    checkInteger("bufferMax", bufferMax, 0, 0x7fffffff);
     this.#parts = parts;
     this.#handlers = handlers;
     this.#exclusive = exclusive;

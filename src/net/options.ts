@@ -204,6 +204,20 @@ export function checkArguments(
   }
 }
 
+/** Throws for a listener's options, but for where it is to be, that make no sense. */
+export function checkListenOptions(
+  options: ListenOptions,
+  handlers: ConnectionHandlers,
+): void {
+  checkArguments("listen", options, handlers);
+  const { acceptBatch = 1, connectionsMax = Infinity, bufferMax = 0 } = options;
+  checkInteger("acceptBatch", acceptBatch, 1, 0x7fffffff);
+  if (connectionsMax !== Infinity) {
+    checkInteger("connectionsMax", connectionsMax, 1, 0x7fffffff);
+  }
+  checkInteger("bufferMax", bufferMax, 0, 0x7fffffff);
+}
+
 /** Throws a TypeError unless `value` is a string. */
 export function checkString(name: string, value: string): void {
   if (typeof value !== "string") {
