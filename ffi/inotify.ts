@@ -50,7 +50,7 @@ export const IN_MASK_ADD = 0x20000000;
 export const IN_ISDIR = 0x40000000;
 
 /** `struct inotify_event`, before its name. */
-export const inotify_event_layout = {
+export const inotify_event = {
   size: 16,
   wd: 0,
   mask: 4,
@@ -124,7 +124,7 @@ export function inotifyEvents(filled: Bytes): InotifyEvent[] {
     filled.byteOffset,
     filled.byteLength,
   );
-  const { size, wd, mask, cookie, len } = inotify_event_layout;
+  const { size, wd, mask, cookie, len } = inotify_event;
   const events: InotifyEvent[] = [];
   const decoder = new TextDecoder();
   for (let at = 0; at < filled.byteLength;) {

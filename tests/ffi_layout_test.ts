@@ -26,6 +26,7 @@ const structs: Record<string, Record<string, number>> = {
   "struct tcp_info": ffi.tcp_info,
   "struct iocb": ffi.iocb,
   "struct io_event": ffi.io_event,
+  "struct inotify_event": ffi.inotify_event,
 };
 
 /** What the compilers of both architectures say, for machines without one. */
@@ -52,6 +53,7 @@ const recorded: Record<string, string> = {
     "0 1 2 3 4 5 8 12 16 20 24 28 32 36 40 44 48 52 56 60 64 68 72 76 80 84 88 92 96 100",
   "struct iocb": "64 0 8 12 16 18 20 24 32 40 56 60",
   "struct io_event": "32 0 8 16 24",
+  "struct inotify_event": "16 0 4 8 12",
 };
 
 const HEADERS = `
@@ -71,6 +73,7 @@ const HEADERS = `
 #include <netinet/udp.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/inotify.h>
 #include <sys/ioctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
