@@ -20,12 +20,19 @@ const CONTINUE = new TextEncoder().encode("HTTP/1.1 100 Continue\r\n\r\n");
 /** Answers a request before it returns, by one call of `exchange.send`. */
 export type Handler = (request: HttpRequest, exchange: Exchange) => void;
 
+/** What all connections of a server share. */
+export interface Service {
+  readonly engine: Engine;
+  readonly handler: Handler;
+  readonly output: Output;
+  /** Whether each connection is to be ended by its next answer. */
+  isClosing(): boolean;
+}
+
 /** One connection's requests and answers. */
 export class Exchange {
-  readonly #engine: Engine;
+  readonly #service: Service;
   readonly #connection: Connection;
-  readonly #handler: Handler;
-  readonly #output: Output;
   readonly #parser = new RequestParser();
   /** What of a large body the connection has not accepted yet. */
   #rest: Uint8Array | null = null;
@@ -35,16 +42,9 @@ export class Exchange {
   #ended = false;
   #deadline: Timer | null = null;
 
-  constructor(
-    engine: Engine,
-    connection: Connection,
-    handler: Handler,
-    output: Output,
-  ) {
-    this.#engine = engine;
+  constructor(service: Service, connection: Connection) {
+    this.#service = service;
     this.#connection = connection;
-    this.#handler = handler;
-    this.#output = output;
   }
 
   /** Sends the answer to the request. */
@@ -63,7 +63,7 @@ export class Exchange {
       close(fd);
       return;
     }
-    this.#output.flush(this.#connection);
+    this.#service.output.flush(this.#connection);
     const part = { offset, length, close: true };
     this.#sendingFile = !this.#connection.sendFile(fd, part);
   }
@@ -116,16 +116,16 @@ export class Exchange {
     if (this.#answered) throw new Error("Cannot answer: it was answered");
     this.#answered = true;
     const { keepAlive, minorVersion } = this.#parser.request;
-    this.#ended = !keepAlive;
+    this.#ended = !keepAlive || this.#service.isClosing();
     const kept = minorVersion === 0 ? "keep-alive" : "";
-    this.#put(answer.head(keepAlive ? kept : "close"));
+    this.#put(answer.head(this.#ended ? "close" : kept));
   }
 
   #answer(): void {
     this.#setDeadline(0);
     this.#answered = false;
     try {
-      this.#handler(this.#parser.request, this);
+      this.#service.handler(this.#parser.request, this);
       if (!this.#answered) throw new Error("The handler has not answered");
     } catch (error) {
       console.error(error);
@@ -146,7 +146,7 @@ export class Exchange {
 
   /** Sends what has been put together. */
   #flush(): void {
-    this.#output.flush(this.#connection);
+    this.#service.output.flush(this.#connection);
     if (this.#ended) this.#end();
     else if (this.#blocked) this.#connection.pause();
     else if (this.#parser.waiting) {
@@ -175,10 +175,10 @@ export class Exchange {
     this.#deadline?.cancel();
     this.#deadline = timeoutMs === 0
       ? null
-      : this.#engine.timer(timeoutMs, () => this.#late());
+      : this.#service.engine.timer(timeoutMs, () => this.#late());
   }
 
   #put(bytes: Uint8Array): void {
-    this.#rest = this.#output.put(this.#connection, bytes);
+    this.#rest = this.#service.output.put(this.#connection, bytes);
   }
 }

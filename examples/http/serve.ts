@@ -3,12 +3,13 @@
  */
 import {
   type Connection,
+  type ConnectionHandlers,
   Engine,
   type Listener,
   type ListenOptions,
 } from "../../mod.ts";
 import { fail } from "../echo.ts";
-import { Exchange, type Handler } from "./exchange.ts";
+import { Exchange, type Handler, type Service } from "./exchange.ts";
 import { Output } from "./output.ts";
 
 /** A connection on which nothing has happened for so long is closed. */
@@ -36,20 +37,29 @@ export function serveHttp(
   options: Omit<ListenOptions, "bufferMax">,
   handler: Handler,
 ): Listener {
-  const output = new Output();
-  const listener = engine.listen(options, {
+  const listener = engine.listen(options, httpHandlers(engine, handler));
+  // The last part of an answer shall not wait until the client confirms the others.
+  listener.setOption("TCP_NODELAY", true);
+  return listener;
+}
+
+/** What to do with connections, wherever they come from. */
+export function httpHandlers(
+  engine: Engine,
+  handler: Handler,
+  isClosing: () => boolean = () => false,
+): ConnectionHandlers {
+  const service: Service = { engine, handler, isClosing, output: new Output() };
+  return {
     open(connection) {
       connection.timeout(IDLE_TIMEOUT_MS);
-      connection.context = new Exchange(engine, connection, handler, output);
+      connection.context = new Exchange(service, connection);
     },
     data: (connection, chunk) => exchangeOf(connection).receive(chunk),
     drain: (connection) => exchangeOf(connection).drained(),
     timeout: (connection) => connection.close(),
     close: (connection) => exchangeOf(connection).close(),
-  });
-  // The last part of an answer shall not wait until the client confirms the others.
-  listener.setOption("TCP_NODELAY", true);
-  return listener;
+  };
 }
 
 function exchangeOf(connection: Connection): Exchange {

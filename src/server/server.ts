@@ -102,7 +102,9 @@ export class Server implements AsyncDisposable {
       this.stop(this.#stopping ? 0 : this.#drainTimeoutMs);
     });
     this.#on(reloadOn, () => {
-      this.reload().catch((error) => onError(error, -1));
+      this.reload().catch((error) => {
+        if (!this.#stopping) onError(error, -1);
+      });
     });
     this.ready = this.#begin(share === "handover" ? options : null);
   }
