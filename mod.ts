@@ -33,7 +33,7 @@ export { FileIo, type FileIoOptions } from "./src/file_io.ts";
 export { type FileDone, FileOperation } from "./src/file_operations.ts";
 export { Inbox, type InboxOptions } from "./src/inbox.ts";
 export type { InboxAddress } from "./src/mailbox.ts";
-export type { EngineMetrics } from "./src/metrics.ts";
+export type { EngineMetrics, QueueDepths } from "./src/metrics.ts";
 export type { TimeoutKind } from "./src/net/activity.ts";
 export {
   peerCredentials,
@@ -97,6 +97,9 @@ export {
 } from "./src/timerfd.ts";
 export { Timer } from "./src/timers.ts";
 export type { Trigger } from "./src/trigger.ts";
+export { EngineView } from "./src/watch/engine_view.ts";
+export { Histogram } from "./src/watch/histogram.ts";
+export type { EngineTimings } from "./src/watch/timings.ts";
 export { alignedBuffer, SystemError } from "./ffi/mod.ts";
 export type {
   Bytes,

@@ -50,7 +50,7 @@ export class Dispatcher {
       const work = queue.shift();
       this.#queues.taken();
       try {
-        ran += this.#runOne(work, kind);
+        ran += this.runOne(work, kind);
       } catch (error) {
         if (this.#onError === undefined) throw error;
         ran++;
@@ -84,7 +84,8 @@ export class Dispatcher {
     if (errors.length > 0) throw errors[0];
   }
 
-  #runOne(work: Work, kind: number): number {
+  /** Runs one item. Returns the handlers run. A watched engine puts its own here. */
+  runOne(work: Work, kind: number): number {
     switch (kind) {
       case READ_WORK: {
         const event = work as FdEvent;

@@ -10,8 +10,7 @@ import type { FdEvent } from "./fd_event.ts";
 import type { FdHandlers } from "./fd_handlers.ts";
 import { FileIo, type FileIoOptions } from "./file_io.ts";
 import { Inbox, type InboxOptions } from "./inbox.ts";
-import { Loop } from "./loop.ts";
-import type { EngineMetrics } from "./metrics.ts";
+import type { Loop } from "./loop.ts";
 import { adopt, connect } from "./net/connect.ts";
 import type { Connection } from "./net/connection.ts";
 import { Datagram } from "./net/datagram.ts";
@@ -23,19 +22,15 @@ import type {
   ConnectOptions,
   ListenOptions,
 } from "./net/options.ts";
-import {
-  engineLimits,
-  type EngineOptions,
-  type TimerOptions,
-} from "./options.ts";
+import type { EngineOptions, TimerOptions } from "./options.ts";
 import type { EngineParts } from "./parts.ts";
 import { register } from "./register.ts";
 import type { SignalInfo } from "./signal_info.ts";
 import type { SignalName } from "./signal_names.ts";
 import { Signals, type SignalWatch } from "./signals.ts";
 import { Timer } from "./timers.ts";
-import { triggerRules } from "./trigger.ts";
 import { checkTimeout } from "./waiter.ts";
+import { EngineView } from "./watch/engine_view.ts";
 
 /**
  * An epoll instance and the loop on top of it.
@@ -51,11 +46,7 @@ import { checkTimeout } from "./waiter.ts";
  * engine.turn(); // calls the handler
  * ```
  */
-export class Engine implements Disposable {
-  /** The epoll descriptor. It is readable when the engine has kernel events. */
-  readonly fd: number;
-
-  readonly #loop: Loop;
+export class Engine extends EngineView implements Disposable {
   #signals: Signals | null = null;
 
   /**
@@ -69,20 +60,12 @@ export class Engine implements Disposable {
   /** @internal With another table of system calls than the kernel's, for tests. */
   constructor(options: EngineOptions, calls: SystemCalls);
   constructor(options: EngineOptions = {}, calls: SystemCalls = systemCalls) {
-    const rules = triggerRules(options.trigger ?? "edge");
-    const limits = engineLimits(options);
-    this.#loop = new Loop(calls, rules, limits, options.onError);
-    this.fd = this.#loop.epfd;
+    super(options, calls);
   }
 
   /** @internal For the package's own event sources. */
   get parts(): EngineParts {
     return this.#open("register");
-  }
-
-  /** What the engine has counted so far; a live view. */
-  get metrics(): EngineMetrics {
-    return this.#loop.metrics;
   }
 
   /**
@@ -191,7 +174,7 @@ export class Engine implements Disposable {
    * stays queued. Without one under way, the next one ends at once.
    */
   stop(): void {
-    this.#loop.stop();
+    this.loop.stop();
   }
 
   /**
@@ -301,7 +284,7 @@ export class Engine implements Disposable {
    * registered. Closing again does nothing.
    */
   close(): void {
-    if (!this.#loop.closed) this.#loop.close();
+    if (!this.loop.closed) this.loop.close();
   }
 
   /** Closes it. */
@@ -310,7 +293,7 @@ export class Engine implements Disposable {
   }
 
   #open(verb: string): Loop {
-    if (this.#loop.closed) throw new SystemError(verb, EBADF, { fd: this.fd });
-    return this.#loop;
+    if (this.loop.closed) throw new SystemError(verb, EBADF, { fd: this.fd });
+    return this.loop;
   }
 }

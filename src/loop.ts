@@ -12,13 +12,14 @@ import { Changes } from "./changes.ts";
 import { Dispatcher, type ErrorHandler } from "./dispatcher.ts";
 import type { FdEvent } from "./fd_event.ts";
 import { queueRead, queueWrite } from "./interest.ts";
-import { createMetrics, type MutableMetrics } from "./metrics.ts";
+import { MutableMetrics } from "./metrics.ts";
 import { ReceiveBuffer } from "./net/receive_buffer.ts";
 import type { EngineParts, WorkSource } from "./parts.ts";
 import { Registry } from "./registry.ts";
 import { Timers } from "./timers.ts";
 import type { TriggerRules } from "./trigger.ts";
 import { Waiter } from "./waiter.ts";
+import type { Watcher } from "./watch/watcher.ts";
 import {
   FAST,
   READ_WORK,
@@ -40,19 +41,19 @@ export class Loop implements EngineParts {
   readonly epfd: number;
   readonly calls: SystemCalls;
   readonly rules: TriggerRules;
-  readonly metrics: MutableMetrics = createMetrics();
   readonly registry: Registry = new Registry();
   readonly queues: WorkQueues = new WorkQueues();
+  readonly metrics: MutableMetrics = new MutableMetrics(this.queues);
   readonly timers: Timers = new Timers();
   readonly receive: ReceiveBuffer = new ReceiveBuffer();
   readonly sources: WorkSource[] = [];
   readonly again: FdEvent[] = [];
   readonly changes: Changes;
+  readonly dispatcher: Dispatcher;
   stopping = false;
   closed = false;
 
   readonly #waiter: Waiter;
-  readonly #dispatcher: Dispatcher;
   readonly #dispatchMax: number;
   readonly #onError: ErrorHandler | undefined;
   #running = false;
@@ -63,7 +64,9 @@ export class Loop implements EngineParts {
     rules: TriggerRules,
     limits: LoopLimits,
     onError: ErrorHandler | undefined,
+    watchers: readonly Watcher[] = [],
   ) {
+    calls = watchers.reduce((calls, watcher) => watcher.calls(calls), calls);
     const epfd = calls.epoll_create1(EPOLL_CLOEXEC);
     if (epfd < 0) throw new SystemError("epoll_create1", -epfd);
     this.epfd = epfd;
@@ -78,9 +81,10 @@ export class Loop implements EngineParts {
       this.timers,
       this.metrics,
     );
-    this.#dispatcher = new Dispatcher(this.queues, this.metrics, onError);
+    this.dispatcher = new Dispatcher(this.queues, this.metrics, onError);
     this.#dispatchMax = limits.dispatchMax;
     this.#onError = onError;
+    for (const watcher of watchers) watcher.attach(this);
   }
 
   /** Commits, waits and queues. Returns the kernel events. */
@@ -99,7 +103,7 @@ export class Loop implements EngineParts {
 
   /** Runs queued work. Returns the handlers run. */
   dispatch(handlersMax: number = this.#dispatchMax): number {
-    return this.#dispatcher.run(Math.min(handlersMax, this.#dispatchMax));
+    return this.dispatcher.run(Math.min(handlersMax, this.#dispatchMax));
   }
 
   /** One round. Returns the handlers run. */
@@ -152,7 +156,7 @@ export class Loop implements EngineParts {
 
   stop(): void {
     this.stopping = true;
-    if (this.#running) this.#dispatcher.halted = true;
+    if (this.#running) this.dispatcher.halted = true;
     this.#beside?.end();
   }
 
@@ -174,7 +178,7 @@ export class Loop implements EngineParts {
     }
     this.timers.clear();
     try {
-      this.#dispatcher.finish();
+      this.dispatcher.finish();
     } finally {
       // A wait on another thread still uses the descriptor: it is closed then.
       if (this.#beside === null) this.calls.close(this.epfd);
@@ -218,12 +222,12 @@ export class Loop implements EngineParts {
       throw new Error(`Cannot ${verb} the engine: it is running already`);
     }
     this.#running = true;
-    this.#dispatcher.halted = false;
+    this.dispatcher.halted = false;
   }
 
   #leaveRun(): void {
     this.#running = false;
-    this.#dispatcher.halted = false;
+    this.dispatcher.halted = false;
     this.leave();
   }
 

@@ -4,6 +4,39 @@
  * @module
  */
 
+import type { EngineTimings } from "./watch/timings.ts";
+import {
+  ACCEPT_QUEUE,
+  CLOSE_QUEUE,
+  CONNECT_QUEUE,
+  FAST,
+  READ_QUEUE,
+  SHUTDOWN_QUEUE,
+  SOCKET_QUEUE,
+  type WorkQueues,
+  WRITE_QUEUE,
+} from "./work_queue.ts";
+
+/** Items that wait in each of an engine's work queues, in their order. */
+export interface QueueDepths {
+  /** Failed changes, expired timers, wake-ups. */
+  readonly fast: number;
+  /** Listeners with connections to accept. */
+  readonly accept: number;
+  /** Read handlers. */
+  readonly read: number;
+  /** Sockets just made. */
+  readonly socket: number;
+  /** Connections being established. */
+  readonly connect: number;
+  /** Write handlers. */
+  readonly write: number;
+  /** Connections shutting down. */
+  readonly shutdown: number;
+  /** Last callbacks of what has been closed. */
+  readonly close: number;
+}
+
 /** Counters of an engine, read with `engine.metrics`. They only grow. */
 export interface EngineMetrics {
   /** Rounds of the loop: waits for kernel events. */
@@ -26,22 +59,39 @@ export interface EngineMetrics {
   readonly wakeups: number;
   /** Messages received from other workers. */
   readonly posts: number;
+  /** How much waits in the work queues at this moment; a copy. */
+  readonly queues: QueueDepths;
+  /** Where the time goes, if the engine was made with `timings`; else null. */
+  readonly timings: EngineTimings | null;
 }
 
 /** The same, for the parts of the engine that count. */
-export type MutableMetrics = {
-  -readonly [Name in keyof EngineMetrics]: number;
-};
+export class MutableMetrics implements EngineMetrics {
+  turns = 0;
+  events = 0;
+  changesMade = 0;
+  changesSaved = 0;
+  staleEvents = 0;
+  wakeups = 0;
+  posts = 0;
+  timings: EngineTimings | null = null;
+  readonly #queues: WorkQueues;
 
-/** All counters at 0. */
-export function createMetrics(): MutableMetrics {
-  return {
-    turns: 0,
-    events: 0,
-    changesMade: 0,
-    changesSaved: 0,
-    staleEvents: 0,
-    wakeups: 0,
-    posts: 0,
-  };
+  constructor(queues: WorkQueues) {
+    this.#queues = queues;
+  }
+
+  get queues(): QueueDepths {
+    const { all } = this.#queues;
+    return {
+      fast: all[FAST].length,
+      accept: all[ACCEPT_QUEUE].length,
+      read: all[READ_QUEUE].length,
+      socket: all[SOCKET_QUEUE].length,
+      connect: all[CONNECT_QUEUE].length,
+      write: all[WRITE_QUEUE].length,
+      shutdown: all[SHUTDOWN_QUEUE].length,
+      close: all[CLOSE_QUEUE].length,
+    };
+  }
 }

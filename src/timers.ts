@@ -35,6 +35,8 @@ export class Timer implements Disposable {
   heapMs = 0;
   /** @internal */
   heapOrder = 0;
+  /** @internal The deadline that passed last. */
+  passedMs = 0;
   /** @internal Whether its handler waits in the work queue. */
   due = false;
   /** @internal Whether an item for it stands in the work queue. */
@@ -113,6 +115,7 @@ export class Timer implements Disposable {
   /** @internal Called by the queue: the deadline has passed. */
   expired(nowMs: number): void {
     const deadlineMs = this.deadlineMs;
+    this.passedMs = deadlineMs;
     this.due = true;
     this.#unset();
     if (!this.#repeat) return;

@@ -103,7 +103,8 @@ export class WorkQueue {
 
 /** The eight queues and the cursor that goes round them. */
 export class WorkQueues {
-  readonly #queues: readonly WorkQueue[];
+  /** The queues, by their numbers. */
+  readonly all: readonly WorkQueue[];
   /** The queue in hand, and how many of its items its turn is for. */
   #hand: WorkQueue;
   #left = 0;
@@ -112,11 +113,11 @@ export class WorkQueues {
 
   /** `capacity` is what each queue holds before it grows, a power of two. */
   constructor(capacity = 64) {
-    this.#queues = Array.from(
+    this.all = Array.from(
       { length: QUEUES },
       () => new WorkQueue(capacity),
     );
-    this.#hand = this.#queues[CLOSE_QUEUE];
+    this.#hand = this.all[CLOSE_QUEUE];
   }
 
   /** Items in all queues, those that have been dropped since included. */
@@ -125,7 +126,7 @@ export class WorkQueues {
   }
 
   push(queue: number, work: Work, kind: number): void {
-    this.#queues[queue].push(work, kind);
+    this.all[queue].push(work, kind);
     this.#length++;
   }
 
@@ -138,7 +139,7 @@ export class WorkQueues {
     if (this.#length !== 0) return this.#nextQueue();
     // What the next wait brings is taken in the queues' order.
     this.#cursor = CLOSE_QUEUE;
-    this.#hand = this.#queues[CLOSE_QUEUE];
+    this.#hand = this.all[CLOSE_QUEUE];
     return null;
   }
 
@@ -153,12 +154,12 @@ export class WorkQueues {
    * much there is to read, what others have queued is not held up.
    */
   #nextQueue(): WorkQueue {
-    const fast = this.#queues[FAST];
+    const fast = this.all[FAST];
     if (this.#hand === fast || fast.length === 0) {
       do this.#cursor = (this.#cursor + 1) & (QUEUES - 1); while (
-        this.#queues[this.#cursor].length === 0
+        this.all[this.#cursor].length === 0
       );
-      this.#hand = this.#queues[this.#cursor];
+      this.#hand = this.all[this.#cursor];
     } else this.#hand = fast;
     this.#left = this.#hand.length;
     return this.#hand;
