@@ -99,6 +99,11 @@ export { Timer } from "./src/timers.ts";
 export type { Trigger } from "./src/trigger.ts";
 export { EngineView } from "./src/watch/engine_view.ts";
 export { Histogram } from "./src/watch/histogram.ts";
+export {
+  EngineInspection,
+  type InspectedDescriptor,
+  type InspectedTimers,
+} from "./src/watch/inspection.ts";
 export type { EngineTimings } from "./src/watch/timings.ts";
 export { alignedBuffer, SystemError } from "./ffi/mod.ts";
 export type {

@@ -30,7 +30,7 @@ const LOOK_EVERY_MS = 1.5;
  * The bell's event: being reported is all that it is for. It stays in the kernel
  * while the engine closes, so that it can end the wait under way.
  */
-const BELL: OwnHandlers = { engineClosed() {} };
+const BELL: OwnHandlers = { owner: "Engine", engineClosed() {} };
 
 /** Runs a loop while the runtime's promises, timers and messages progress. */
 export class Beside {

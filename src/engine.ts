@@ -4,13 +4,12 @@
  * @module
  */
 
-import { EBADF, systemCalls, SystemError } from "../ffi/mod.ts";
+import { systemCalls } from "../ffi/mod.ts";
 import type { SystemCalls } from "../ffi/mod.ts";
 import type { FdEvent } from "./fd_event.ts";
 import type { FdHandlers } from "./fd_handlers.ts";
 import { FileIo, type FileIoOptions } from "./file_io.ts";
 import { Inbox, type InboxOptions } from "./inbox.ts";
-import type { Loop } from "./loop.ts";
 import { adopt, connect } from "./net/connect.ts";
 import type { Connection } from "./net/connection.ts";
 import { Datagram } from "./net/datagram.ts";
@@ -65,7 +64,7 @@ export class Engine extends EngineView implements Disposable {
 
   /** @internal For the package's own event sources. */
   get parts(): EngineParts {
-    return this.#open("register");
+    return this.open("register");
   }
 
   /**
@@ -77,7 +76,7 @@ export class Engine extends EngineView implements Disposable {
    * @throws {Error} If the number is registered and not closed.
    */
   register(fd: number, handlers: FdHandlers): FdEvent {
-    return register(this.#open("register"), fd, handlers);
+    return register(this.open("register"), fd, handlers);
   }
 
   /**
@@ -88,7 +87,7 @@ export class Engine extends EngineView implements Disposable {
    * @returns The calls made for registered descriptors.
    */
   commit(): number {
-    return this.#open("commit").changes.commit();
+    return this.open("commit").changes.commit();
   }
 
   /**
@@ -105,7 +104,7 @@ export class Engine extends EngineView implements Disposable {
    */
   poll(timeoutMs = -1): number {
     const waitMs = checkTimeout(timeoutMs);
-    const loop = this.#open("poll");
+    const loop = this.open("poll");
     try {
       return loop.poll(waitMs);
     } finally {
@@ -119,7 +118,7 @@ export class Engine extends EngineView implements Disposable {
    * @returns The number of handlers run.
    */
   dispatch(): number {
-    const loop = this.#open("dispatch");
+    const loop = this.open("dispatch");
     try {
       return loop.dispatch();
     } finally {
@@ -136,7 +135,7 @@ export class Engine extends EngineView implements Disposable {
    */
   turn(timeoutMs = -1): number {
     const waitMs = checkTimeout(timeoutMs);
-    const loop = this.#open("turn");
+    const loop = this.open("turn");
     try {
       return loop.turn(waitMs);
     } finally {
@@ -152,7 +151,7 @@ export class Engine extends EngineView implements Disposable {
    * @throws {Error} If the engine is running already.
    */
   run(): void {
-    this.#open("run").run();
+    this.open("run").run();
   }
 
   /**
@@ -166,7 +165,7 @@ export class Engine extends EngineView implements Disposable {
    * @throws {SystemError} `EMFILE`, `ENFILE` or `ENOMEM` from eventfd(2).
    */
   async start(): Promise<void> {
-    await this.#open("start").start();
+    await this.open("start").start();
   }
 
   /**
@@ -192,7 +191,7 @@ export class Engine extends EngineView implements Disposable {
     options: TimerOptions = {},
   ): Timer {
     const { repeat = false, slackMs = 0 } = options;
-    return new Timer(this.#open("timer"), delayMs, handler, repeat, slackMs);
+    return new Timer(this.open("timer"), delayMs, handler, repeat, slackMs);
   }
 
   /**
@@ -208,7 +207,7 @@ export class Engine extends EngineView implements Disposable {
     options: InboxOptions,
     handler: (message: Uint8Array) => void,
   ): Inbox {
-    return new Inbox(this.#open("inbox"), options, handler);
+    return new Inbox(this.open("inbox"), options, handler);
   }
 
   /**
@@ -222,7 +221,7 @@ export class Engine extends EngineView implements Disposable {
    * @throws {SystemError} What signalfd(2) refuses, such as `EMFILE`.
    */
   signal(name: SignalName, handler: (info: SignalInfo) => void): SignalWatch {
-    const loop = this.#open("signal");
+    const loop = this.open("signal");
     this.#signals ??= new Signals(loop);
     return this.#signals.watch(name, handler);
   }
@@ -235,7 +234,7 @@ export class Engine extends EngineView implements Disposable {
    * `EADDRINUSE` or `EACCES`, with the address.
    */
   listen(options: ListenOptions, handlers: ConnectionHandlers): Listener {
-    return new Listener(this.#open("listen"), options, handlers);
+    return new Listener(this.open("listen"), options, handlers);
   }
 
   /**
@@ -247,7 +246,7 @@ export class Engine extends EngineView implements Disposable {
    * @throws {SystemError} What socket(2) refuses, such as `EMFILE`.
    */
   connect(options: ConnectOptions, handlers: ConnectionHandlers): Connection {
-    return connect(this.#open("connect"), options, handlers);
+    return connect(this.open("connect"), options, handlers);
   }
 
   /**
@@ -256,7 +255,7 @@ export class Engine extends EngineView implements Disposable {
    * @throws {TypeError} If an address can't be parsed.
    */
   datagram(options: DatagramOptions, handlers: DatagramHandlers): Datagram {
-    return new Datagram(this.#open("datagram"), options, handlers);
+    return new Datagram(this.open("datagram"), options, handlers);
   }
 
   /**
@@ -271,12 +270,12 @@ export class Engine extends EngineView implements Disposable {
     handlers: ConnectionHandlers,
     options: AdoptOptions = {},
   ): Connection {
-    return adopt(this.#open("adopt"), fd, handlers, options);
+    return adopt(this.open("adopt"), fd, handlers, options);
   }
 
   /** Reads and writes files at offsets, by Linux AIO. Errors as for `inbox`. */
   fileIo(options: FileIoOptions = {}): FileIo {
-    return new FileIo(this.#open("fileIo"), options);
+    return new FileIo(this.open("fileIo"), options);
   }
 
   /**
@@ -290,10 +289,5 @@ export class Engine extends EngineView implements Disposable {
   /** Closes it. */
   [Symbol.dispose](): void {
     this.close();
-  }
-
-  #open(verb: string): Loop {
-    if (this.loop.closed) throw new SystemError(verb, EBADF, { fd: this.fd });
-    return this.loop;
   }
 }

@@ -27,6 +27,8 @@ export interface FdHandlers {
 
 /** Handlers of the engine's own parts. */
 export interface OwnHandlers extends FdHandlers {
+  /** The public class that the descriptor belongs to. */
+  readonly owner: string;
   /** The engine is closing; the event's owner closes the event. */
   engineClosed(event: FdEvent): void;
 }

@@ -108,6 +108,7 @@ export class FileIo implements Disposable {
     );
     this.#submitting = { source: this, run: () => this.#submit() };
     const handlers: OwnHandlers = {
+      owner: "FileIo",
       read: () => this.#reap(),
       engineClosed: () => this.close(),
     };

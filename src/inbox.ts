@@ -6,6 +6,7 @@
 
 import { EFD_CLOEXEC, EFD_NONBLOCK, SystemError } from "../ffi/mod.ts";
 import { FdEvent } from "./fd_event.ts";
+import type { OwnHandlers } from "./fd_handlers.ts";
 import { NO_DESCRIPTOR } from "./lane.ts";
 import { type InboxAddress, Mailbox } from "./mailbox.ts";
 import type { EngineParts } from "./parts.ts";
@@ -161,7 +162,11 @@ export class Inbox implements Disposable {
 
   /** Edge-triggered in a level engine too, so that wake-ups need no read. */
   #register(fd: number): FdEvent {
-    const handlers = { read: () => this.#wokenUp() };
+    const handlers: OwnHandlers = {
+      owner: "Inbox",
+      read: () => this.#wokenUp(),
+      engineClosed: () => this.close(),
+    };
     const event = new FdEvent(fd, handlers, this.#parts, triggerRules("edge"));
     this.#parts.registry.add(event);
     event.readQueue = FAST;

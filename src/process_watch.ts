@@ -77,6 +77,7 @@ export class ProcessWatch implements Disposable {
     const fd = calls.pidfd_open(pid, 0);
     if (fd < 0) throw new SystemError("pidfd_open", fd);
     const handlers: OwnHandlers = {
+      owner: "ProcessWatch",
       read: (event) => {
         const exit = readExit(calls, event.fd);
         this.close();

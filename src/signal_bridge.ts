@@ -118,6 +118,7 @@ export class SignalBridge implements Disposable {
     if (fd < 0) throw new SystemError("eventfd", fd);
     const counter = new Uint32Array(2);
     const handlers: OwnHandlers = {
+      owner: "SignalBridge",
       read: (event) => {
         if (event.read(new Uint8Array(counter.buffer)) < 0) return;
         handler(name, counter[0]);

@@ -181,6 +181,7 @@ export class Signals {
     if (fd < 0) throw new SystemError("signalfd", fd);
     if (this.#event !== null) return;
     const handlers: OwnHandlers = {
+      owner: "SignalWatch",
       read: () => this.#read(fd),
       engineClosed: () => this.close(),
     };

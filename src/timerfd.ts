@@ -145,6 +145,7 @@ export class TimerFd implements Disposable {
     );
     if (fd < 0) throw new SystemError("timerfd_create", fd);
     const handlers: OwnHandlers = {
+      owner: "TimerFd",
       read: () => this.#read(),
       engineClosed: () => this.close(),
     };

@@ -169,6 +169,11 @@ export class Timers {
     return this.#heap.length;
   }
 
+  /** Timers that are set. */
+  get count(): number {
+    return this.#heap.length - this.#cancelled;
+  }
+
   /** Takes up a timer whose deadline was just changed. */
   set(timer: Timer, wasSet: boolean): void {
     timer.order = ++this.#order;

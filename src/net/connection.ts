@@ -42,6 +42,7 @@ export class Connection extends ReceivingSocket {
 
   /** @internal */
   static readonly events: OwnHandlers = {
+    owner: "Connection",
     read: (event) => (event.data as Connection).receive(),
     write: (event) => (event.data as Connection).#writable(),
     error: (event, error) => (event.data as Connection).#hungUp(error),

@@ -86,6 +86,7 @@ export class Datagram extends DatagramSocket {
   #closed = false;
 
   static readonly #events: OwnHandlers = {
+    owner: "Datagram",
     read: (event) => (event.data as Datagram).#readable(),
     write: (event) => (event.data as Datagram).#writable(),
     error: (event, error) => (event.data as Datagram).#troubled(error),

@@ -68,6 +68,7 @@ export class Listener implements Disposable {
   #closed = false;
 
   static readonly #events: OwnHandlers = {
+    owner: "Listener",
     read: (event) => (event.data as Listener).#accept(),
     error: (event, error) => (event.data as Listener).#failed(error),
     engineClosed: (event) => (event.data as Listener).close(),

@@ -85,6 +85,7 @@ class ResolverThread {
   readonly #next: () => Lookup | null;
 
   static readonly #events: OwnHandlers = {
+    owner: "Resolver",
     read: (event) => (event.data as ResolverThread).#answered(),
     engineClosed: (event) => (event.data as ResolverThread).#close(),
   };
