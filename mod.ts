@@ -97,6 +97,11 @@ export {
 } from "./src/timerfd.ts";
 export { Timer } from "./src/timers.ts";
 export type { Trigger } from "./src/trigger.ts";
+export type {
+  DescriptorMessage,
+  EngineMessage,
+  ErrorMessage,
+} from "./src/watch/channels.ts";
 export { EngineView } from "./src/watch/engine_view.ts";
 export { Histogram } from "./src/watch/histogram.ts";
 export {
@@ -105,6 +110,7 @@ export {
   type InspectedTimers,
 } from "./src/watch/inspection.ts";
 export type { EngineTimings } from "./src/watch/timings.ts";
+export type { TraceEntry, TraceKind } from "./src/watch/trace_entry.ts";
 export { alignedBuffer, SystemError } from "./ffi/mod.ts";
 export type {
   Bytes,

@@ -23,7 +23,7 @@ export abstract class EngineView {
   constructor(options: EngineOptions, calls: SystemCalls) {
     const rules = triggerRules(options.trigger ?? "edge");
     const limits = engineLimits(options);
-    const watching = watchers(options);
+    const watching = watchers(options, this);
     this.loop = new Loop(calls, rules, limits, options.onError, watching);
     this.fd = this.loop.epfd;
   }
