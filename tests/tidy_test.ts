@@ -174,8 +174,9 @@ declareTest("no code has the type any", () => {
 
 declareTest("no test is skipped, and none runs alone", () => {
   const tests = within(all, "tests").filter(({ path }) =>
-    // A machine without strace has nothing to count with.
-    path !== "tests/support/strace.ts"
+    // A machine without strace has nothing to count with, nor one without
+    // chromium anything to look with.
+    path !== "tests/support/strace.ts" && path !== "tests/support/browser.ts"
   );
   const pattern = /\.(skip|only|ignore|todo)\(|\b(ignore|only|skip): /;
   assertEquals(findings(tests, pattern), []);
@@ -185,9 +186,10 @@ declareTest("no file names a path of somebody's machine", () => {
   assertEquals(findings(all, /(^|[\s"'`(=])\/(home|root|Users|work)\//), []);
 });
 
-declareTest("nothing but an example loads anything from a registry", () => {
+declareTest("nothing but an example and the browser's driver is loaded from a registry", () => {
   const code = all.filter(({ path }) =>
-    path.endsWith(".ts") && !path.startsWith("examples/")
+    path.endsWith(".ts") && !path.startsWith("examples/") &&
+    path !== "tests/support/browser.ts"
   );
   const pattern = /\b(https?:\/\/(jsr\.io|deno\.land|esm\.sh)|jsr:|npm:)/;
   assertEquals(

@@ -56,7 +56,7 @@ test("trace tells of each step from a verb to the end of the handler", () => {
     `  close(${fd}) = 0`,
     `read handler of ${fd} (user) took N ms`,
   ]);
-  assertMatch(`${entries[6]}`, /^\d+\.\d{6}   read\(\d+, \[8 bytes\]\) = 8$/);
+  assertMatch(`${entries[6]}`, /^\d+\.\d{6} {3}read\(\d+, \[8 bytes\]\) = 8$/);
 });
 
 /** Bytes of 512 kernel events on this machine. */
