@@ -27,7 +27,7 @@ export interface EngineOptions {
   onError?(error: unknown, source: object): void;
   /**
    * Whether `engine.metrics.timings` says where the time goes. The clock is read
-   * four times for each turn and once for each handler. @default {false}
+   * up to four times for each turn and once for each handler. @default {false}
    */
   timings?: boolean;
   /**
@@ -35,7 +35,25 @@ export interface EngineOptions {
    * `"edgewise:engine"` of an {@linkcode EngineMessage},
    * `"edgewise:descriptor"` of a {@linkcode DescriptorMessage},
    * `"edgewise:error"` of an {@linkcode ErrorMessage}. Loading the module takes
-   * 3 ms of a program's start (Deno 2.9). @default {false}
+   * 3 ms of a program's start (Deno 2.9).
+   *
+   * @example What handlers throw, for a monitor
+   * ```ts
+   * import { Engine, type ErrorMessage } from "@edgewise/epoll";
+   * import { subscribe } from "node:diagnostics_channel";
+   *
+   * subscribe("edgewise:error", (message) => {
+   *   const { engine, error } = message as ErrorMessage;
+   *   console.log(`${engine.fd}: ${error}`);
+   * });
+   * using engine = new Engine({ channels: true, onError() {} });
+   * engine.timer(0, () => {
+   *   throw new Error("told to the channel, then to onError");
+   * });
+   * engine.turn();
+   * ```
+   *
+   * @default {false}
    */
   channels?: boolean;
   /**
@@ -52,7 +70,25 @@ export interface EngineOptions {
    * ```
    *
    * The bytes that pass are not shown. What the function throws reaches the
-   * runtime as an uncaught error, and not the engine. @default {false}
+   * runtime as an uncaught error, and not the engine.
+   *
+   * @example Only what the kernel reports
+   * ```ts
+   * import { Engine, type TraceEntry } from "@edgewise/epoll";
+   *
+   * const events: TraceEntry[] = [];
+   * using engine = new Engine({
+   *   trace(entry) {
+   *     if (entry.kind === "event") events.push(entry);
+   *   },
+   * });
+   * const listener = engine.listen({ port: 0 }, {});
+   * engine.connect({ port: listener.port }, {});
+   * engine.turn();
+   * console.log(events.map(({ text }) => text)); // "event 6: EPOLLIN", …
+   * ```
+   *
+   * @default {false}
    */
   trace?: boolean | ((entry: TraceEntry) => void);
 }

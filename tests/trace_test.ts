@@ -9,6 +9,7 @@ import {
   type ErrorMessage,
   type TraceEntry,
 } from "../mod.ts";
+import type { Loop } from "../src/loop.ts";
 import { CountingCalls } from "./support/counting_calls.ts";
 import { test } from "./support/descriptors.ts";
 import { runDeno } from "./support/process.ts";
@@ -210,6 +211,21 @@ test("edgewise:error is told of what a handler threw, before onError is", () => 
   assertEquals(messages.map(({ error }) => (error as Error).message), [
     "expected",
   ]);
+});
+
+test("nothing stands in the way of an engine that is not watched", () => {
+  using plain = new Engine();
+  using watched = new Engine({ timings: true });
+  const replaced = ({ parts }: Engine) =>
+    [
+      ...Object.getOwnPropertyNames(parts.changes),
+      ...Object.getOwnPropertyNames(parts.registry),
+      ...Object.getOwnPropertyNames(parts.queues.all[0]),
+      ...Object.getOwnPropertyNames((parts as Loop).dispatcher),
+    ].filter((name) => name !== "halted");
+  assertEquals(replaced(plain), []);
+  assertEquals(plain.parts.calls, systemCalls);
+  assertEquals(replaced(watched), ["push", "shift", "run", "runOne"]);
 });
 
 test("without channels, and without subscribers, nothing is told", () => {

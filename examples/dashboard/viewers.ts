@@ -29,6 +29,7 @@ export function serveViewers(
   reports: Reports,
 ): Listener {
   const viewers = new Set<Connection>();
+  const answered = new WeakSet<Connection>();
   const looking = engine.timer(QUEUES_INTERVAL_MS, () => reports.noteQueues(), {
     repeat: true,
   });
@@ -47,11 +48,12 @@ export function serveViewers(
       connection.context = new RequestParser();
     },
     data(connection, chunk) {
-      if (viewers.has(connection)) return;
+      if (answered.has(connection)) return;
       const parser = parserOf(connection);
       parser.feed(chunk);
       const result = parser.next();
       if (result === MORE) return parser.keep();
+      answered.add(connection);
       const path = result === COMPLETE ? parser.request.path : "";
       if (path === "/reports") {
         connection.write(FEED_HEAD);
