@@ -27,7 +27,8 @@ export interface EngineOptions {
   onError?(error: unknown, source: object): void;
   /**
    * Whether `engine.metrics.timings` says where the time goes. The clock is read
-   * up to four times for each turn and once for each handler. @default {false}
+   * up to four times for each turn and once for each handler, which adds about
+   * 0.15 µs to a handler. @default {false}
    */
   timings?: boolean;
   /**

@@ -8,43 +8,50 @@ import {
 } from "@std/assert";
 import { Histogram } from "../mod.ts";
 import { generator } from "./support/matrix_random.ts";
+import { declareTest } from "./support/runner.ts";
 
-Deno.test("an empty histogram tells 0 of everything", () => {
+declareTest("an empty histogram tells 0 of everything", () => {
   const { count, totalMs, maxMs, meanMs } = new Histogram();
   assertEquals([count, totalMs, maxMs, meanMs], [0, 0, 0, 0]);
   assertEquals(new Histogram().percentileMs(50), 0);
 });
 
-Deno.test("a percentile is never below the time it stands for, nor 1/16 above", () => {
-  const random = generator(1);
-  const histogram = new Histogram();
-  const times = Array.from(
-    { length: 2_000 },
-    () => 0.001 * 1.01 ** random(1_900),
-  );
-  for (const time of times) histogram.record(time);
-  times.sort((a, b) => a - b);
-  for (const percent of [0, 1, 25, 50, 90, 99, 99.9, 100]) {
-    const rank = Math.max(Math.ceil(times.length * percent / 100), 1);
-    const exact = times[rank - 1];
-    const told = histogram.percentileMs(percent);
-    assertGreaterOrEqual(told, exact);
-    assertLessOrEqual(told, exact * (1 + 1 / 16) + 0.0001);
-  }
-  assertEquals(histogram.count, times.length);
-  assertEquals(histogram.maxMs, times.at(-1));
-});
+declareTest(
+  "a percentile is never below the time it stands for, nor 1/16 above",
+  () => {
+    const random = generator(1);
+    const histogram = new Histogram();
+    const times = Array.from(
+      { length: 2_000 },
+      () => 0.001 * 1.01 ** random(1_900),
+    );
+    for (const time of times) histogram.record(time);
+    times.sort((a, b) => a - b);
+    for (const percent of [0, 1, 25, 50, 90, 99, 99.9, 100]) {
+      const rank = Math.max(Math.ceil(times.length * percent / 100), 1);
+      const exact = times[rank - 1];
+      const told = histogram.percentileMs(percent);
+      assertGreaterOrEqual(told, exact);
+      assertLessOrEqual(told, exact * (1 + 1 / 16) + 0.0001);
+    }
+    assertEquals(histogram.count, times.length);
+    assertEquals(histogram.maxMs, times.at(-1));
+  },
+);
 
-Deno.test("times below a tenth of a microsecond and above 7 minutes have buckets, too", () => {
-  const histogram = new Histogram();
-  for (const time of [-1, 0, 1e-9, 1e9]) histogram.record(time);
-  assertEquals(histogram.count, 4);
-  assertEquals(histogram.percentileMs(50), 0.0001);
-  assertGreaterOrEqual(histogram.percentileMs(100), 7 * 60_000);
-  assertEquals(histogram.maxMs, 1e9);
-});
+declareTest(
+  "times below a tenth of a microsecond and above 7 minutes have buckets, too",
+  () => {
+    const histogram = new Histogram();
+    for (const time of [-1, 0, 1e-9, 1e9]) histogram.record(time);
+    assertEquals(histogram.count, 4);
+    assertEquals(histogram.percentileMs(50), 0.0001);
+    assertGreaterOrEqual(histogram.percentileMs(100), 7 * 60_000);
+    assertEquals(histogram.maxMs, 1e9);
+  },
+);
 
-Deno.test("since() tells what was recorded after a copy", () => {
+declareTest("since() tells what was recorded after a copy", () => {
   const histogram = new Histogram();
   histogram.record(500);
   const before = histogram.copy();
@@ -57,7 +64,7 @@ Deno.test("since() tells what was recorded after a copy", () => {
   assertEquals(histogram.since(histogram).maxMs, 0);
 });
 
-Deno.test("percentileMs() takes no percentage outside of 0 to 100", () => {
+declareTest("percentileMs() takes no percentage outside of 0 to 100", () => {
   for (const percent of [-1, 101, NaN]) {
     const error = assertThrows(
       () => new Histogram().percentileMs(percent),

@@ -186,17 +186,20 @@ declareTest("no file names a path of somebody's machine", () => {
   assertEquals(findings(all, /(^|[\s"'`(=])\/(home|root|Users|work)\//), []);
 });
 
-declareTest("nothing but an example and the browser's driver is loaded from a registry", () => {
-  const code = all.filter(({ path }) =>
-    path.endsWith(".ts") && !path.startsWith("examples/") &&
-    path !== "tests/support/browser.ts"
-  );
-  const pattern = /\b(https?:\/\/(jsr\.io|deno\.land|esm\.sh)|jsr:|npm:)/;
-  assertEquals(
-    findings(
-      code.map(({ path, text }) => ({ path, text: codeOf(text, "keep") })),
-      pattern,
-    ),
-    [],
-  );
-});
+declareTest(
+  "nothing but an example and the browser's driver is loaded from a registry",
+  () => {
+    const code = all.filter(({ path }) =>
+      path.endsWith(".ts") && !path.startsWith("examples/") &&
+      path !== "tests/support/browser.ts"
+    );
+    const pattern = /\b(https?:\/\/(jsr\.io|deno\.land|esm\.sh)|jsr:|npm:)/;
+    assertEquals(
+      findings(
+        code.map(({ path, text }) => ({ path, text: codeOf(text, "keep") })),
+        pattern,
+      ),
+      [],
+    );
+  },
+);

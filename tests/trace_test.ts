@@ -12,7 +12,6 @@ import {
 import type { Loop } from "../src/loop.ts";
 import { CountingCalls } from "./support/counting_calls.ts";
 import { test } from "./support/descriptors.ts";
-import { runDeno } from "./support/process.ts";
 
 function readable(): number {
   return eventfd(1, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -135,22 +134,6 @@ test("a trace function that uses the engine is not told of itself", () => {
   engine.timer(0, () => {});
   engine.turn(0);
   assertEquals(entries.filter(({ name }) => name === "set").length, 1);
-});
-
-test("a trace function that throws does the engine no harm", async () => {
-  const { code, stdout } = await runDeno("tests/children/traced.ts", {
-    args: ["throws"],
-  });
-  const lines = new Set(stdout.trim().split("\n"));
-  assertEquals([code, [...lines]], [0, ["fired", "from the trace"]]);
-});
-
-test("trace: true prints to standard error", async () => {
-  const { code, stdout, stderr } = await runDeno("tests/children/traced.ts", {
-    args: ["prints"],
-  });
-  assertEquals([code, stdout], [0, "fired\n"]);
-  assertMatch(stderr, /^\d+\.\d{6} timer 1 set, due in -?\d+\.\d{3} ms$/m);
 });
 
 /** Runs `run` and returns what `channel` was told meanwhile. */

@@ -1,6 +1,6 @@
 /**
- * Something for the dashboard to show: echoes, and messages from a worker that
- * is this same thread, in waves.
+ * Something for the dashboard to show: echoes in waves, and messages that this
+ * thread posts to itself.
  */
 import { type Connection, type Engine, Outbox } from "../../mod.ts";
 

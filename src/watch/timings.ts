@@ -1,6 +1,6 @@
 /**
  * Where an engine's time goes. The clock is read around each wait, when work is
- * taken up, and after each handler: about 40 ns each.
+ * taken up, and after each handler.
  *
  * @module
  */

@@ -18,3 +18,4 @@ engine.timer(0, () => {
   engine.stop();
 });
 engine.run();
+if (Deno.args[1] === "engine") console.log(engine);
