@@ -298,14 +298,12 @@ export class Listener implements Disposable {
   }
 
   #socket(options: ListenOptions): number {
-    if (options.fd !== undefined) {
-      return adoptedListener(this.#parts, options.fd);
-    }
-    const { calls } = this.#parts;
+    const parts = this.#parts;
+    if (options.fd !== undefined) return adoptedListener(parts, options.fd);
     const address = endpointAddress(options, 0);
-    const fd = listeningSocket(calls, address, options);
+    const fd = listeningSocket(parts.calls, address, options);
     if (address.family === "unix") {
-      this.#file = new SocketFile(calls, address.path);
+      this.#file = new SocketFile(parts.calls, address.path);
     }
     return fd;
   }
