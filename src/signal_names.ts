@@ -4,7 +4,41 @@
  * @module
  */
 
-import * as c from "../ffi/mod.ts";
+import {
+  SIGABRT,
+  SIGALRM,
+  SIGBUS,
+  SIGCHLD,
+  SIGCONT,
+  SIGFPE,
+  SIGHUP,
+  SIGILL,
+  SIGINT,
+  SIGIO,
+  SIGKILL,
+  SIGPIPE,
+  SIGPROF,
+  SIGPWR,
+  SIGQUIT,
+  SIGRTMAX,
+  SIGRTMIN,
+  SIGSEGV,
+  SIGSTKFLT,
+  SIGSTOP,
+  SIGSYS,
+  SIGTERM,
+  SIGTRAP,
+  SIGTSTP,
+  SIGTTIN,
+  SIGTTOU,
+  SIGURG,
+  SIGUSR1,
+  SIGUSR2,
+  SIGVTALRM,
+  SIGWINCH,
+  SIGXCPU,
+  SIGXFSZ,
+} from "../ffi/mod.ts";
 
 /** A standard signal. Several of one that wait to be received count as one. */
 export type StandardSignalName =
@@ -41,53 +75,58 @@ export type StandardSignalName =
   | "SIGXFSZ";
 
 /**
- * A real-time signal, `"SIGRTMIN"` to `"SIGRTMIN+30"`. They queue, in order,
- * each with its value.
+ * A real-time signal, `"SIGRTMIN"` to `"SIGRTMIN+30"`, which is `"SIGRTMAX"`;
+ * `"SIGRTMAX-1"` and so on count down from there. They queue, in order, each with
+ * its value. What is told of one names it by SIGRTMIN.
  */
-export type RealTimeSignalName = "SIGRTMIN" | `SIGRTMIN+${number}`;
+export type RealTimeSignalName =
+  | "SIGRTMIN"
+  | `SIGRTMIN+${number}`
+  | "SIGRTMAX"
+  | `SIGRTMAX-${number}`;
 
 /** The name of a signal. */
 export type SignalName = StandardSignalName | RealTimeSignalName;
 
 const numbers: Readonly<Record<StandardSignalName, number>> = {
-  SIGABRT: c.SIGABRT,
-  SIGALRM: c.SIGALRM,
-  SIGBUS: c.SIGBUS,
-  SIGCHLD: c.SIGCHLD,
-  SIGCONT: c.SIGCONT,
-  SIGFPE: c.SIGFPE,
-  SIGHUP: c.SIGHUP,
-  SIGILL: c.SIGILL,
-  SIGINT: c.SIGINT,
-  SIGIO: c.SIGIO,
-  SIGKILL: c.SIGKILL,
-  SIGPIPE: c.SIGPIPE,
-  SIGPROF: c.SIGPROF,
-  SIGPWR: c.SIGPWR,
-  SIGQUIT: c.SIGQUIT,
-  SIGSEGV: c.SIGSEGV,
-  SIGSTKFLT: c.SIGSTKFLT,
-  SIGSTOP: c.SIGSTOP,
-  SIGSYS: c.SIGSYS,
-  SIGTERM: c.SIGTERM,
-  SIGTRAP: c.SIGTRAP,
-  SIGTSTP: c.SIGTSTP,
-  SIGTTIN: c.SIGTTIN,
-  SIGTTOU: c.SIGTTOU,
-  SIGURG: c.SIGURG,
-  SIGUSR1: c.SIGUSR1,
-  SIGUSR2: c.SIGUSR2,
-  SIGVTALRM: c.SIGVTALRM,
-  SIGWINCH: c.SIGWINCH,
-  SIGXCPU: c.SIGXCPU,
-  SIGXFSZ: c.SIGXFSZ,
+  SIGABRT,
+  SIGALRM,
+  SIGBUS,
+  SIGCHLD,
+  SIGCONT,
+  SIGFPE,
+  SIGHUP,
+  SIGILL,
+  SIGINT,
+  SIGIO,
+  SIGKILL,
+  SIGPIPE,
+  SIGPROF,
+  SIGPWR,
+  SIGQUIT,
+  SIGSEGV,
+  SIGSTKFLT,
+  SIGSTOP,
+  SIGSYS,
+  SIGTERM,
+  SIGTRAP,
+  SIGTSTP,
+  SIGTTIN,
+  SIGTTOU,
+  SIGURG,
+  SIGUSR1,
+  SIGUSR2,
+  SIGVTALRM,
+  SIGWINCH,
+  SIGXCPU,
+  SIGXFSZ,
 };
 
 const names = new Map<number, SignalName>(
   Object.entries(numbers).map(([name, number]) => [number, name as SignalName]),
 );
 
-const REAL_TIME = /^SIGRTMIN(?:\+([1-9]\d?))?$/;
+const REAL_TIME = /^SIGRT(?:MIN(\+[1-9]\d?)?|MAX(-[1-9]\d?)?)$/;
 
 /**
  * The number of a signal.
@@ -96,25 +135,29 @@ const REAL_TIME = /^SIGRTMIN(?:\+([1-9]\d?))?$/;
  */
 export function signalNumber(name: SignalName): number {
   if (Object.hasOwn(numbers, name)) return numbers[name as StandardSignalName];
-  const realTime = REAL_TIME.exec(name);
-  const number = c.SIGRTMIN + Number(realTime?.[1] ?? 0);
-  if (realTime === null || number > c.SIGRTMAX) {
-    throw new TypeError(
-      `Cannot find the signal ${
-        String(name)
-      }: there are those like SIGTERM, and SIGRTMIN to SIGRTMIN+${
-        c.SIGRTMAX - c.SIGRTMIN
-      }`,
-    );
-  }
-  return number;
+  const number = realTimeNumber(name);
+  if (number !== null) return number;
+  const last = SIGRTMAX - SIGRTMIN;
+  throw new TypeError(
+    `Cannot find the signal ${String(name)}: there are those like SIGTERM, ` +
+      `SIGRTMIN to SIGRTMIN+${last}, and SIGRTMAX to SIGRTMAX-${last}`,
+  );
+}
+
+function realTimeNumber(name: string): number | null {
+  const match = REAL_TIME.exec(name);
+  if (match === null) return null;
+  const [, above = "0", below = "0"] = match;
+  const first = name.startsWith("SIGRTMIN") ? SIGRTMIN : SIGRTMAX;
+  const number = first + Number(above) + Number(below);
+  return number < SIGRTMIN || number > SIGRTMAX ? null : number;
 }
 
 /** The name of a signal's number. */
 export function signalName(number: number): SignalName {
   const name = names.get(number);
   if (name !== undefined) return name;
-  return number === c.SIGRTMIN ? "SIGRTMIN" : `SIGRTMIN+${number - c.SIGRTMIN}`;
+  return number === SIGRTMIN ? "SIGRTMIN" : `SIGRTMIN+${number - SIGRTMIN}`;
 }
 
 /**
@@ -126,16 +169,16 @@ export function signalName(number: number): SignalName {
 export function blockableNumber(name: SignalName): number {
   const number = signalNumber(name);
   switch (number) {
-    case c.SIGKILL:
-    case c.SIGSTOP:
+    case SIGKILL:
+    case SIGSTOP:
       throw new TypeError(
         `Cannot receive ${name}: the kernel lets no program block it`,
       );
     // V8 recovers from some faults of WebAssembly by a handler of its own.
-    case c.SIGBUS:
-    case c.SIGFPE:
-    case c.SIGILL:
-    case c.SIGSEGV:
+    case SIGBUS:
+    case SIGFPE:
+    case SIGILL:
+    case SIGSEGV:
       throw new TypeError(
         `Cannot receive ${name}: it tells of a fault of the thread that it interrupts, and the runtime needs it`,
       );

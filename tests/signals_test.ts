@@ -21,6 +21,7 @@ import {
   SIGUSR2,
 } from "../ffi/mod.ts";
 import { blocksAll } from "../src/signal_mask.ts";
+import { signalNumber } from "../src/signal_names.ts";
 import { BLOCKED, scenarios } from "./children/signal_scenarios.ts";
 import { test } from "./support/descriptors.ts";
 import { replacing } from "./support/faulty_calls.ts";
@@ -151,10 +152,25 @@ test("a closed engine watches nothing", () => {
   assertEquals(code, "EBADF");
 });
 
+test("real-time signals are named from either end", () => {
+  assertEquals(signalNumber("SIGRTMAX"), 64);
+  assertEquals(signalNumber("SIGRTMAX-1"), 63);
+  assertEquals(signalNumber("SIGRTMAX-30"), signalNumber("SIGRTMIN"));
+  assertEquals(signalNumber("SIGRTMIN+30"), signalNumber("SIGRTMAX"));
+});
+
+test("a signal watched by its name from SIGRTMAX is told by that from SIGRTMIN", async () => {
+  await using program = await logging("edge", "SIGRTMAX-28");
+  sendValue(program.pid, SIGRTMIN + 2, 5);
+  await program.waitFor(/SIGRTMIN\+2 36 .* value=5 /);
+  send(program.pid, SIGTERM);
+  assertEquals((await program.finished()).code, 0);
+});
+
 test("a name that is no signal is a TypeError", () => {
   using engine = new Engine();
   const names = ["SIGUSR3", "USR1", "sigterm", "toString", "", "SIGRTMIN+0"];
-  names.push("SIGRTMIN+31", "SIGRTMIN-1", "SIGRTMAX", "15");
+  names.push("SIGRTMIN+31", "SIGRTMIN-1", "SIGRTMAX+1", "SIGRTMAX-31", "15");
   for (const name of names) {
     const error = assertThrows(
       () => engine.signal(name as SignalName, () => {}),
