@@ -9,7 +9,7 @@ import {
   uint32,
 } from "./arguments.ts";
 import { errnoCopy, errnoView } from "./errno.ts";
-import { eventfds, files, moreFiles } from "./libc.ts";
+import { epoll, eventfds, files, moreFiles } from "./libc.ts";
 import type { Bytes } from "./system_calls.ts";
 
 /**
@@ -32,7 +32,7 @@ export function write(fd: number, buffer: Bytes): number {
 
 /** close(2). Returns 0, or the negative errno; the descriptor is gone after EINTR too. */
 export function close(fd: number): number {
-  const result = files.c.close(int32(fd));
+  const result = epoll.c.close(int32(fd));
   return result < 0 ? -(errnoView ?? errnoCopy())[0] : result;
 }
 

@@ -44,6 +44,15 @@ export function prepareErrno(): void {
     {
       // int *__errno_location(void)
       __errno_location: { parameters: [], result: "pointer" },
+    } as const,
+  );
+  location = symbols.__errno_location();
+  if (c.viewable && location !== null) {
+    errnoView = c.runtime.view(location, 1);
+    return;
+  }
+  ({ memcpy } = c.open(
+    {
       memcpy: {
         parameters: [
           "buffer", // void *dest
@@ -53,20 +62,12 @@ export function prepareErrno(): void {
         result: "void",
       },
     } as const,
-  );
-  location = symbols.__errno_location();
-  memcpy = symbols.memcpy;
+  ));
   // Compiles it now, and not between a failed call and its errno.
   errnoCopy();
-  if (c.viewable && location !== null) {
-    errnoView = c.runtime.view(location, 1);
-  }
 }
 
-const names = new Map(
-  Object.entries({ ...codes, ...lookupCodes })
-    .map(([name, number]) => [number, name]),
-);
+let names: Map<number, string> | null = null;
 
 /**
  * The kernel's name of an error number, which may have either sign: "EBADF" for
@@ -74,6 +75,10 @@ const names = new Map(
  */
 export function errnoName(errno: number): string {
   const number = Math.abs(errno);
+  names ??= new Map(
+    Object.entries({ ...codes, ...lookupCodes })
+      .map(([name, number]) => [number, name]),
+  );
   return names.get(number) ?? `E${number}`;
 }
 

@@ -20,7 +20,7 @@ export * from "./libc_proc.ts";
 export * from "./libc_process.ts";
 export * from "./libc_transfer.ts";
 
-/** The calls of an event loop. */
+/** The calls of an event loop, from its first to its last. */
 export const epoll = new Group(
   {
     epoll_create1: { parameters: ["i32" /* int flags */], result: "i32" },
@@ -42,6 +42,7 @@ export const epoll = new Group(
       ],
       result: "i32",
     },
+    close: { parameters: ["i32" /* int fd */], result: "i32" },
   } as const satisfies SymbolTable,
 );
 
@@ -76,7 +77,7 @@ export const epollWaits = new Group(
   } as const satisfies SymbolTable,
 );
 
-/** The calls made most on descriptors. */
+/** The calls made most on descriptors that are no sockets. */
 export const files = new Group(
   {
     read: {
@@ -95,7 +96,6 @@ export const files = new Group(
       ],
       result: "i32",
     },
-    close: { parameters: ["i32" /* int fd */], result: "i32" },
     fcntl: {
       parameters: [
         "i32", // int fd
@@ -188,7 +188,7 @@ export const vectors = new Group(
   } as const satisfies SymbolTable,
 );
 
-/** Sockets. */
+/** What a server does with sockets. */
 export const sockets = new Group(
   {
     socket: {
@@ -223,19 +223,53 @@ export const sockets = new Group(
       ],
       result: "i32",
     },
-    connect: {
-      parameters: [
-        "i32", // int sockfd
-        "buffer", // const struct sockaddr *addr
-        "u32", // socklen_t addrlen
-      ],
-      result: "i32",
-    },
     getsockname: {
       parameters: [
         "i32", // int sockfd
         "buffer", // struct sockaddr *addr
         "buffer", // socklen_t *addrlen
+      ],
+      result: "i32",
+    },
+    setsockopt: {
+      parameters: [
+        "i32", // int sockfd
+        "i32", // int level
+        "i32", // int optname
+        "buffer", // const void *optval
+        "u32", // socklen_t optlen
+      ],
+      result: "i32",
+    },
+    recv: {
+      parameters: [
+        "i32", // int sockfd
+        "buffer", // void *buf
+        "u32", // size_t len
+        "i32", // int flags
+      ],
+      result: "i32",
+    },
+    send: {
+      parameters: [
+        "i32", // int sockfd
+        "buffer", // const void *buf
+        "u32", // size_t len
+        "i32", // int flags
+      ],
+      result: "i32",
+    },
+  } as const satisfies SymbolTable,
+);
+
+/** More calls on sockets. */
+export const moreSockets = new Group(
+  {
+    connect: {
+      parameters: [
+        "i32", // int sockfd
+        "buffer", // const struct sockaddr *addr
+        "u32", // socklen_t addrlen
       ],
       result: "i32",
     },
@@ -257,16 +291,6 @@ export const sockets = new Group(
       ],
       result: "i32",
     },
-    setsockopt: {
-      parameters: [
-        "i32", // int sockfd
-        "i32", // int level
-        "i32", // int optname
-        "buffer", // const void *optval
-        "u32", // socklen_t optlen
-      ],
-      result: "i32",
-    },
     socketpair: {
       parameters: [
         "i32", // int domain
@@ -280,24 +304,6 @@ export const sockets = new Group(
       parameters: [
         "i32", // int sockfd
         "i32", // int how
-      ],
-      result: "i32",
-    },
-    recv: {
-      parameters: [
-        "i32", // int sockfd
-        "buffer", // void *buf
-        "u32", // size_t len
-        "i32", // int flags
-      ],
-      result: "i32",
-    },
-    send: {
-      parameters: [
-        "i32", // int sockfd
-        "buffer", // const void *buf
-        "u32", // size_t len
-        "i32", // int flags
       ],
       result: "i32",
     },

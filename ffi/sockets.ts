@@ -2,7 +2,7 @@
 
 import { int32, requireRoom, transferSize } from "./arguments.ts";
 import { errnoCopy, errnoView } from "./errno.ts";
-import { sockets } from "./libc.ts";
+import { moreSockets, sockets } from "./libc.ts";
 import type { Bytes } from "./system_calls.ts";
 
 /** socket(2). Returns the descriptor, or the negative errno. */
@@ -22,7 +22,7 @@ export function socketpair(
   fds: Int32Array<ArrayBufferLike>,
 ): number {
   requireRoom(fds, 8, "a pair of descriptors");
-  const result = sockets.c.socketpair(
+  const result = moreSockets.c.socketpair(
     int32(domain),
     int32(type),
     int32(protocol),
@@ -59,7 +59,7 @@ export function accept4(fd: number, flags = 0): number {
 
 /** connect(2); `address` as for bind. Returns 0, or the negative errno. */
 export function connect(fd: number, address: Bytes): number {
-  const result = sockets.c.connect(int32(fd), address, address.byteLength);
+  const result = moreSockets.c.connect(int32(fd), address, address.byteLength);
   return result < 0 ? -(errnoView ?? errnoCopy())[0] : result;
 }
 
@@ -79,7 +79,7 @@ export function getsockname(fd: number, address: Bytes): number {
 /** getpeername(2): as getsockname, for the other side. */
 export function getpeername(fd: number, address: Bytes): number {
   length[0] = address.byteLength;
-  const result = sockets.c.getpeername(int32(fd), address, length);
+  const result = moreSockets.c.getpeername(int32(fd), address, length);
   return result < 0 ? -(errnoView ?? errnoCopy())[0] : length[0];
 }
 
@@ -91,7 +91,7 @@ export function getsockopt(
   value: Bytes,
 ): number {
   length[0] = value.byteLength;
-  const result = sockets.c.getsockopt(
+  const result = moreSockets.c.getsockopt(
     int32(fd),
     int32(level),
     int32(name),
@@ -149,6 +149,6 @@ export function send(fd: number, buffer: Bytes, flags = 0): number {
 
 /** shutdown(2). Returns 0, or the negative errno. */
 export function shutdown(fd: number, how: number): number {
-  const result = sockets.c.shutdown(int32(fd), int32(how));
+  const result = moreSockets.c.shutdown(int32(fd), int32(how));
   return result < 0 ? -(errnoView ?? errnoCopy())[0] : result;
 }
