@@ -225,11 +225,11 @@ function encoded(
   value: boolean | number | string | null,
 ): Bytes {
   if (shape === "flag" && typeof value === "boolean") {
-    return words(Number(value));
+    return integer(Number(value));
   }
-  if (shape === "integer" && isInt32(value)) return words(value);
-  if (shape === "linger" && value === null) return words(0, 0);
-  if (shape === "linger" && isInt32(value)) return words(1, value);
+  if (shape === "integer" && isInt32(value)) return integer(value);
+  if (shape === "linger" && value === null) return linger(0, 0);
+  if (shape === "linger" && isInt32(value)) return linger(1, value);
   if (shape === "text" && typeof value === "string") {
     return new TextEncoder().encode(value);
   }
@@ -242,6 +242,18 @@ function isInt32(value: unknown): value is number {
   return typeof value === "number" && (value | 0) === value;
 }
 
-function words(...values: number[]): Bytes {
-  return new Uint8Array(new Int32Array(values).buffer);
+/** What setsockopt(2) reads, made once: servers set options for each connection. */
+const words = new Int32Array(2);
+const firstWord = new Uint8Array(words.buffer, 0, 4);
+const bothWords = new Uint8Array(words.buffer);
+
+function integer(value: number): Bytes {
+  words[0] = value;
+  return firstWord;
+}
+
+function linger(enabled: number, seconds: number): Bytes {
+  words[0] = enabled;
+  words[1] = seconds;
+  return bothWords;
 }
