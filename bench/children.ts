@@ -40,22 +40,38 @@ export class Child {
     }
   }
 
-  /** Sends a signal; a program that has ended gets none. */
-  signal(name: Deno.Signal): void {
-    try {
-      this.#process.kill(name);
-    } catch {
-      // It has ended.
+  /**
+   * The program at the end of the chain: a script or a tracer that starts the
+   * real program has that as its only child.
+   */
+  last(): number {
+    return this.#chain().at(-1) ?? this.pid;
+  }
+
+  /** Kills it, and what it has started. */
+  kill(): void {
+    for (const pid of this.#chain().reverse()) {
+      try {
+        Deno.kill(pid, "SIGKILL");
+      } catch {
+        // It has ended.
+      }
     }
   }
 
   /** Ends it, and waits until it is gone. */
   async end(): Promise<void> {
-    this.signal("SIGKILL");
+    this.kill();
     await this.#process.stdin.close().catch(() => {});
     await this.#output.cancel().catch(() => {});
     await this.#process.status;
     running.delete(this);
+  }
+
+  #chain(): number[] {
+    const pids = [this.pid];
+    for (const pid of pids) pids.push(...childrenOf(pid));
+    return pids;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -67,10 +83,19 @@ export class Child {
 export function endChildrenOnSignal(cleanUp: () => void): void {
   for (const name of ["SIGINT", "SIGTERM"] as const) {
     Deno.addSignalListener(name, () => {
-      for (const child of running) child.signal("SIGKILL");
+      for (const child of running) child.kill();
       cleanUp();
       Deno.exit(name === "SIGINT" ? 130 : 143);
     });
+  }
+}
+
+function childrenOf(pid: number): number[] {
+  try {
+    const list = Deno.readTextFileSync(`/proc/${pid}/task/${pid}/children`);
+    return list.split(" ").filter((text) => text !== "").map(Number);
+  } catch {
+    return []; // It has ended, or the kernel does not tell.
   }
 }
 

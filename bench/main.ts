@@ -1,38 +1,63 @@
-/** `deno task bench`: servers, or workers, side by side, in turns within one run. */
+/** `deno task bench`: what a user would pick, side by side, in turns within one run. */
 import { endChildrenOnSignal } from "./children.ts";
-import { chooseCores, type Cores, describeMachine } from "./machine.ts";
+import { chooseCores, describeMachine } from "./machine.ts";
 import { type Options, parseOptions, USAGE } from "./options.ts";
-import { echoPeers, type Peer } from "./peers.ts";
+import { clearProgress, Progress } from "./progress.ts";
 import { formatHead, formatLegend, formatResult } from "./report.ts";
-import { summarize } from "./results.ts";
-import { choosePeers, progress, takeTurns } from "./rounds.ts";
-import { formatPostResult, summarizePost } from "./post/report.ts";
-import { measurePost } from "./post/turn.ts";
+import { type Result, summarize } from "./results.ts";
+import { choosePeers, takeTurns } from "./rounds.ts";
 import { buildTools, type Tools } from "./tools.ts";
-import { takeTurn } from "./turn.ts";
-import type { AnyWorkload } from "./workloads.ts";
+import type { Context, Peer, Workload } from "./workload.ts";
+import { DEFAULT_WORKLOAD } from "./workloads.ts";
+
+/** A workload with those that are compared under it. */
+interface Chosen {
+  workload: Workload;
+  peers: Peer[];
+  missing: string[];
+}
 
 /** Measures what the options ask for and prints it. */
 async function bench(options: Options, directory: string): Promise<void> {
+  const { rounds, warmupSeconds, seconds } = options;
   const tools = await buildTools(directory);
   const machine = describeMachine();
   const cores = chooseCores();
-  const { rounds, warmupSeconds, seconds } = options;
-  const chosen = options.workloads.map((workload) =>
-    choose(workload, tools, options.peers)
-  );
+  const context: Context = { tools, cores, warmupSeconds, seconds };
+  const chosen = choose(options, tools);
   const missing = [...new Set(chosen.flatMap(({ missing }) => missing))];
 
-  console.log(formatHead(machine, cores, rounds, seconds));
+  console.log(
+    formatHead(
+      machine,
+      cores,
+      rounds,
+      context,
+      expectedSeconds(chosen, options),
+    ),
+  );
   if (missing.length > 0) {
     console.log(`Not found here, so left out: ${missing.join(", ")}.`);
   }
-  const results = [];
-  for (const each of chosen) {
-    results.push(await measure(each, tools, cores, options));
+  const results: Result[] = [];
+  const progress = new Progress(countTurns(chosen, rounds));
+  for (const { workload, peers } of chosen) {
+    const result = {
+      workload,
+      peers: await takeTurns(
+        peers,
+        rounds,
+        context,
+        (what) => progress.turn(`${workload.name}, ${what}`),
+      ),
+    };
+    clearProgress();
+    console.log(formatResult(result));
+    results.push(result);
   }
-  if (chosen.some(({ peers }) => peers.length > 0)) {
-    console.log(`\n${formatLegend()}`);
+  console.log(`\n${formatLegend(chosen.map(({ workload }) => workload))}`);
+  if (chosen.length === 1 && chosen[0].workload.name === DEFAULT_WORKLOAD) {
+    console.log("\nThis was one workload; --only all measures every one.");
   }
 
   if (options.json !== undefined) {
@@ -43,56 +68,61 @@ async function bench(options: Options, directory: string): Promise<void> {
       warmupSeconds,
       seconds,
       missing,
-      results,
+      results: results.map(summarize),
     };
     await Deno.writeTextFile(options.json, JSON.stringify(report, null, 2));
   }
-}
-
-/** Measures one workload, prints it, and returns its figures. */
-async function measure(
-  { workload, peers }: Chosen,
-  tools: Tools,
-  cores: Cores,
-  options: Options,
-) {
-  if ("hub" in workload) {
-    const result = await measurePost(workload, cores, options);
-    console.log(formatPostResult(result));
-    return { workload, peers: summarizePost(result) };
+  if (options.charts !== undefined) {
+    const { writeCharts } = await import("./charts.ts");
+    await writeCharts(options.charts, results, machine, rounds);
   }
-  const result = {
-    workload,
-    peers: await takeTurns(
-      peers,
-      options.rounds,
-      (peer) => takeTurn(peer, workload, tools, cores, options),
-    ),
-  };
-  console.log(formatResult(result));
-  return { workload, peers: summarize(result) };
 }
 
-/** A workload with the servers that it needs and those that are not here. */
-interface Chosen {
-  workload: AnyWorkload;
-  peers: Peer[];
-  missing: string[];
+/** The workloads for which there is a peer. */
+function choose({ workloads, peers: names }: Options, tools: Tools): Chosen[] {
+  const all = workloads.map((workload) => ({
+    workload,
+    candidates: workload.candidates(tools),
+  }));
+  const known = new Set(
+    all.flatMap(({ candidates }) => candidates.map(({ name }) => name)),
+  );
+  const unknown = names?.find((name) => !known.has(name));
+  if (unknown !== undefined) {
+    throw new Error(
+      `Cannot run the peer "${unknown}": the peers are ${
+        [...known].join(", ")
+      }`,
+    );
+  }
+  return all.map(({ workload, candidates }) => ({
+    workload,
+    ...choosePeers(candidates, names),
+  })).filter(({ peers, missing }) => peers.length + missing.length > 0);
 }
 
-function choose(
-  workload: AnyWorkload,
-  tools: Tools,
-  names: string[] | undefined,
-): Chosen {
-  if ("hub" in workload) return { workload, peers: [], missing: [] };
-  const { peers, missing } = echoPeers(tools, workload.transport);
-  return {
-    workload,
-    peers: choosePeers(peers, names, missing),
-    missing: names === undefined ? missing : [],
-  };
+function countTurns(chosen: Chosen[], rounds: number): number {
+  return chosen.reduce((sum, { peers }) => {
+    const counted = peers.filter(({ count }) => count !== undefined).length;
+    return sum + peers.length * rounds + counted;
+  }, 0);
 }
+
+/** How long it takes, counting included, if nothing is slow. */
+function expectedSeconds(
+  chosen: Chosen[],
+  { rounds, warmupSeconds, seconds }: Options,
+): number {
+  return chosen.reduce((sum, { workload, peers }) => {
+    const { measurings, extraSeconds } = workload;
+    const turn = measurings * (warmupSeconds + seconds) + extraSeconds;
+    const counted = peers.filter(({ count }) => count !== undefined).length;
+    return sum + peers.length * rounds * turn + counted * COUNT_SECONDS;
+  }, 0);
+}
+
+/** What counting system calls takes. */
+const COUNT_SECONDS = 2.5;
 
 async function main(): Promise<number> {
   let directory: string | undefined;
@@ -107,7 +137,7 @@ async function main(): Promise<number> {
     await bench(options, built);
     return 0;
   } catch (error) {
-    progress("");
+    clearProgress();
     const { message, cause } = error as Error;
     const reason = cause instanceof Error ? `: ${cause.message}` : "";
     console.error(message + reason);

@@ -1,6 +1,7 @@
 /** The benchmark's command line. */
 import { parseArgs } from "@std/cli/parse-args";
-import { type AnyWorkload, DEFAULT_WORKLOAD, workloads } from "./workloads.ts";
+import type { Durations, Workload } from "./workload.ts";
+import { DEFAULT_WORKLOAD, workloads } from "./workloads.ts";
 
 export const USAGE = `deno task bench [OPTION...]
 
@@ -11,28 +12,32 @@ ${workloads.map(({ name }) => `                  ${name}`).join("\n")}
   --seconds N     measured in each turn; 3 by default
   --quick         one round of 0.2 s: shows that it runs, not how fast
   --json FILE     writes every figure of every round
+  --charts DIR    draws a chart of each workload, DIR/WORKLOAD.svg
   --help          this text`;
 
 /** What to measure and how. */
-export interface Options {
+export interface Options extends Durations {
   help: boolean;
-  workloads: AnyWorkload[];
+  workloads: Workload[];
   /** Names of peers; undefined for all. */
   peers: string[] | undefined;
   rounds: number;
-  warmupSeconds: number;
-  seconds: number;
   json: string | undefined;
+  /** The directory for charts. */
+  charts: string | undefined;
 }
+
+const TEXTS = ["only", "peers", "rounds", "seconds", "json", "charts"] as const;
+const FLAGS = ["quick", "help"] as const;
 
 /** Reads the command line; throws an error with one clear line. */
 export function parseOptions(args: string[]): Options {
   const { _: rest, ...named } = parseArgs(args, {
-    string: ["only", "peers", "rounds", "seconds", "json"],
-    boolean: ["quick", "help"],
+    string: TEXTS,
+    boolean: FLAGS,
   });
-  const known = /^(only|peers|rounds|seconds|json|quick|help)$/;
-  const unknown = Object.keys(named).find((name) => !known.test(name)) ??
+  const known: readonly string[] = [...TEXTS, ...FLAGS];
+  const unknown = Object.keys(named).find((name) => !known.includes(name)) ??
     rest[0];
   if (unknown !== undefined) {
     throw new Error(`Cannot understand "${unknown}"; --help shows the options`);
@@ -46,10 +51,11 @@ export function parseOptions(args: string[]): Options {
     warmupSeconds: quick ? 0.1 : 1,
     seconds: positive("seconds", named.seconds, quick ? 0.2 : 3),
     json: named.json,
+    charts: named.charts,
   };
 }
 
-function chooseWorkloads(names: string = DEFAULT_WORKLOAD): AnyWorkload[] {
+function chooseWorkloads(names: string = DEFAULT_WORKLOAD): Workload[] {
   if (names === "all") return [...workloads];
   return names.split(",").map((name) => {
     const workload = workloads.find((workload) => workload.name === name);

@@ -1,16 +1,19 @@
 /** The samples of all rounds, and what they are reduced to. */
-import type { Measure, Sample } from "./turn.ts";
-import type { Workload } from "./workloads.ts";
+import type { Figure } from "./figures.ts";
+import type { Sample, Target, Workload } from "./workload.ts";
 
-/** The samples of one peer, one for each round. */
+/** The samples of one peer. */
 export interface PeerResult {
   name: string;
   label: string;
+  /** One for each round. */
   samples: Sample[];
+  /** What was looked at once and apart. */
+  counted: Sample;
 }
 
 /** Everything measured under one workload. */
-export interface WorkloadResult {
+export interface Result {
   workload: Workload;
   peers: PeerResult[];
 }
@@ -22,22 +25,16 @@ export interface Statistic {
   max: number;
 }
 
-/** A result of one peer with what its samples reduce to. */
-export interface PeerSummary extends PeerResult {
-  statistics: Record<string, Statistic>;
-  /** By the peer compared with, then by figure. */
-  ratios: Record<string, Record<string, number | null>>;
+/** Whether a target is met. */
+export interface Verdict {
+  target: Target;
+  value: number;
+  isMet: boolean;
 }
 
-/** The peers that the others are compared with. */
-const BASELINES = ["c", "deno-listen", "bun-listen"];
-
-/** The figures that are compared. */
-const COMPARED: Measure[] = ["messagesPerSecond", "cpuUs", "userUs"];
-
-/** One figure over the rounds. */
-export function statistic(samples: Sample[], measure: Measure): Statistic {
-  const values = samples.map((sample) => sample[measure]);
+/** One figure over the rounds; NaN where it was not measured. */
+export function statistic(peer: PeerResult, { name }: Figure): Statistic {
+  const values = valuesOf(peer, name);
   return {
     median: median(values),
     min: Math.min(...values),
@@ -51,41 +48,97 @@ export function statistic(samples: Sample[], measure: Measure): Statistic {
  */
 export function ratioOf(
   name: string,
-  baseline: string,
-  measure: Measure,
-  { peers }: WorkloadResult,
+  base: string,
+  figure: Figure,
+  result: Result,
 ): number | null {
-  const samples = peers.find((peer) => peer.name === name)?.samples;
-  const bases = peers.find((peer) => peer.name === baseline)?.samples;
-  if (samples === undefined || bases === undefined) return null;
-  return median(samples.map((sample, round) => {
-    return sample[measure] / bases[round][measure];
-  }));
+  return compare(name, base, figure, result, (value, base) => value / base);
 }
 
-/** The statistics and ratios of each peer beside its samples. */
-export function summarize(result: WorkloadResult): PeerSummary[] {
-  return result.peers.map((peer) => {
-    const measures = Object.keys(peer.samples[0]) as Measure[];
-    const statistics = Object.fromEntries(
-      measures.map((measure) => [measure, statistic(peer.samples, measure)]),
-    );
-    const ratios = Object.fromEntries(BASELINES.map((baseline) => [
-      baseline,
-      Object.fromEntries(COMPARED.map((measure) => [
-        measure,
-        ratioOf(peer.name, baseline, measure, result),
-      ])),
-    ]));
-    return { ...peer, statistics, ratios };
+/** The same for the differences. */
+export function differenceOf(
+  name: string,
+  base: string,
+  figure: Figure,
+  result: Result,
+): number | null {
+  return compare(name, base, figure, result, (value, base) => value - base);
+}
+
+/** The targets of which the peers were run. */
+export function verdicts(result: Result): Verdict[] {
+  return result.workload.targets.flatMap((target) => {
+    const value = reached(target, result);
+    if (value === null || Number.isNaN(value)) return [];
+    const { atLeast = -Infinity, atMost = Infinity } = target;
+    return [{ target, value, isMet: value >= atLeast && value <= atMost }];
   });
 }
 
 /** The middle value, or the mean of the two in the middle. */
-function median(values: number[]): number {
+export function median(values: number[]): number {
   const sorted = values.toSorted((a, b) => a - b);
   const middle = sorted.length >> 1;
   return sorted.length % 2 === 1
     ? sorted[middle]
     : (sorted[middle - 1] + sorted[middle]) / 2;
+}
+
+/** What is written to a file: samples, statistics, ratios and verdicts. */
+export function summarize(result: Result) {
+  const { name, title, columns } = result.workload;
+  const ratios = columns.flatMap(({ figure, of }) =>
+    of === undefined ? [] : [{ figure, of }]
+  );
+  return {
+    workload: { name, title },
+    peers: result.peers.map((peer) => ({
+      ...peer,
+      statistics: Object.fromEntries(
+        columns.map(({ figure }) => [figure.name, statistic(peer, figure)]),
+      ),
+      ratios: ratios.map(({ figure, of }) => ({
+        figure: figure.name,
+        of,
+        value: ratioOf(peer.name, of, figure, result),
+      })),
+    })),
+    targets: verdicts(result).map(({ target, value, isMet }) => ({
+      ...target,
+      figure: target.figure.name,
+      value,
+      isMet,
+    })),
+  };
+}
+
+function reached(target: Target, result: Result): number | null {
+  const { peer, figure, of, by } = target;
+  if (of !== undefined) {
+    const compared = by === "difference" ? differenceOf : ratioOf;
+    return compared(peer, of, figure, result);
+  }
+  const alone = result.peers.find(({ name }) => name === peer);
+  return alone === undefined ? null : statistic(alone, figure).median;
+}
+
+function compare(
+  name: string,
+  base: string,
+  { name: figure }: Figure,
+  { peers }: Result,
+  reduce: (value: number, base: number) => number,
+): number | null {
+  const peer = peers.find((peer) => peer.name === name);
+  const other = peers.find((peer) => peer.name === base);
+  if (peer === undefined || other === undefined) return null;
+  const bases = valuesOf(other, figure);
+  return median(
+    valuesOf(peer, figure).map((value, round) => reduce(value, bases[round])),
+  );
+}
+
+function valuesOf({ samples, counted }: PeerResult, name: string): number[] {
+  if (name in counted) return [counted[name]];
+  return samples.map((sample) => sample[name] ?? NaN);
 }

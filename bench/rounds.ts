@@ -1,64 +1,58 @@
 /** Peers that take turns, so that what slows the machine slows all of them. */
+import type { PeerResult } from "./results.ts";
+import type { Candidate, Context, Peer } from "./workload.ts";
 
-/** The samples of one peer, one for each round. */
-export interface PeerSamples<Sample> {
-  name: string;
-  label: string;
-  samples: Sample[];
-}
-
-/** Every peer takes its turn in every round. */
-export async function takeTurns<
-  Peer extends { name: string; label: string },
-  Sample,
->(
+/** Every peer takes its turn in every round, and is then looked at apart. */
+export async function takeTurns(
   peers: Peer[],
   rounds: number,
-  takeTurn: (peer: Peer) => Promise<Sample>,
-): Promise<PeerSamples<Sample>[]> {
-  const results = peers.map(({ name, label }): PeerSamples<Sample> => ({
+  context: Context,
+  progress: (what: string) => void,
+): Promise<PeerResult[]> {
+  const results = peers.map(({ name, label }): PeerResult => ({
     name,
     label,
-    samples: new Array(rounds),
+    samples: [],
+    counted: {},
   }));
   for (let round = 0; round < rounds; round++) {
     for (const turn of order(peers.length, round)) {
       const peer = peers[turn];
-      progress(`round ${round + 1} of ${rounds}: ${peer.name}`);
-      try {
-        results[turn].samples[round] = await takeTurn(peer);
-      } catch (cause) {
-        throw new Error(`Cannot measure ${peer.name}`, { cause });
-      }
+      progress(`round ${round + 1} of ${rounds}, ${peer.name}`);
+      const sample = await attempt(peer, () => peer.takeTurn(context));
+      results[turn].samples.push(sample);
     }
   }
-  progress("");
+  for (const [turn, peer] of peers.entries()) {
+    const { count } = peer;
+    if (count === undefined) continue;
+    progress(`counting, ${peer.name}`);
+    results[turn].counted = await attempt(peer, () => count(context));
+  }
   return results;
 }
 
-/** The peers of these names; all of them for undefined. */
-export function choosePeers<Peer extends { name: string }>(
-  peers: Peer[],
+/** The peers of these names, or all of them, and the names of those not here. */
+export function choosePeers(
+  candidates: Candidate[],
   names: string[] | undefined,
-  missing: string[] = [],
-): Peer[] {
-  if (names === undefined) return peers;
-  return names.map((name) => {
-    const peer = peers.find((peer) => peer.name === name);
-    if (peer !== undefined) return peer;
-    throw new Error(
-      missing.includes(name)
-        ? `Cannot run the peer "${name}": its program is not found`
-        : `Cannot run the peer "${name}": the peers are ` +
-          peers.map(({ name }) => name).join(", "),
-    );
-  });
+): { peers: Peer[]; missing: string[] } {
+  const chosen = candidates.filter(({ name }) => names?.includes(name) ?? true);
+  return {
+    peers: chosen.map(({ peer }) => peer).filter((peer) => peer !== null),
+    missing: chosen.filter(({ peer }) => peer === null).map(({ name }) => name),
+  };
 }
 
-/** One line that is written over, where a person is watching. */
-export function progress(text: string): void {
-  if (!Deno.stderr.isTerminal()) return;
-  Deno.stderr.writeSync(new TextEncoder().encode(`\r\x1b[K${text}`));
+async function attempt<T>(
+  { name }: Peer,
+  measure: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await measure();
+  } catch (cause) {
+    throw new Error(`Cannot measure ${name}`, { cause });
+  }
 }
 
 /** A different peer begins each round, and every other round runs backwards. */

@@ -7,7 +7,11 @@ export interface Tools {
   onCore: string;
   /** The load generators. */
   load: string;
+  churnLoad: string;
+  httpLoad: string;
   udpLoad: string;
+  /** Opens connections and keeps them. */
+  idle: string;
   /** The echo servers in C. */
   echo: string;
   udpEcho: string;
@@ -16,7 +20,10 @@ export interface Tools {
 const SOURCES: Record<keyof Tools, string> = {
   onCore: "load/on_core.c",
   load: "load/load.c",
+  churnLoad: "load/churn_load.c",
+  httpLoad: "load/http_load.c",
   udpLoad: "load/udp_load.c",
+  idle: "load/idle.c",
   echo: "peers/echo.c",
   udpEcho: "peers/udp_echo.c",
 };
@@ -66,7 +73,8 @@ function onPath(name: string): string | undefined {
   return directories.map((directory) => `${directory}/${name}`).find(isFile);
 }
 
-function isFile(path: string): boolean {
+/** Whether there is a file of this path. */
+export function isFile(path: string): boolean {
   try {
     return Deno.statSync(path).isFile;
   } catch {

@@ -1,6 +1,6 @@
 /*
- * Runs a program on one core, and ends it when the benchmark that started it
- * is gone, however that ended.
+ * Runs a program on one core, with as many descriptors as the system allows,
+ * and ends it when the benchmark that started it is gone, however that ended.
  *
  *   on_core CORE PROGRAM [ARGUMENT...]
  */
@@ -10,11 +10,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 int main(int argc, char **argv)
 {
     cpu_set_t cores;
+    struct rlimit descriptors;
 
     if (argc < 3) {
         fprintf(stderr, "usage: on_core CORE PROGRAM [ARGUMENT...]\n");
@@ -27,6 +29,11 @@ int main(int argc, char **argv)
     if (sched_setaffinity(0, sizeof(cores), &cores) < 0) {
         perror("on_core: sched_setaffinity");
         return 1;
+    }
+
+    if (getrlimit(RLIMIT_NOFILE, &descriptors) == 0) {
+        descriptors.rlim_cur = descriptors.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &descriptors);
     }
 
     prctl(PR_SET_PDEATHSIG, SIGKILL);

@@ -2,12 +2,8 @@
  * Closed-loop load over UDP: each of `connections` sockets keeps `depth`
  * datagrams in flight and sends new ones for those that came back.
  *
- *   udp_load --port N [--connections 16] [--size 64] [--depth 8]
- *            [--warmup 1] [--seconds 2]
- *
- * Prints what load.c prints, and as it is silent afterwards until its standard
- * input ends. Datagrams may be lost: a socket that hears nothing for a while
- * gives up what is in flight, counts it as lost, and begins anew.
+ * Datagrams may be lost: a socket that hears nothing for a while gives up what
+ * is in flight, counts it as lost, and begins anew.
  *
  * To leave the server as the limit, the datagrams of a socket are sent together
  * as segments of one (UDP_SEGMENT, Linux 4.18); each still arrives by itself.
@@ -16,19 +12,8 @@
  * goes on with a pattern that they choose.
  */
 #define _GNU_SOURCE
-#include <arpa/inet.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <getopt.h>
+#include "load.h"
 #include <netinet/udp.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/epoll.h>
-#include <sys/socket.h>
-#include <time.h>
-#include <unistd.h>
 
 #ifndef UDP_SEGMENT
 #define UDP_SEGMENT 103
@@ -38,14 +23,11 @@
 #endif
 
 enum {
-    PATTERN_BYTES = 65521, /* prime */
     SIZE_MIN = 16,
     SIZE_MAX_BYTES = 1400,
     SEGMENTS_MAX = 32, /* 32 of 1,400 bytes fit into one datagram */
     BATCH = 64,
-    EVENTS_MAX = 512,
     QUIET_MS = 250, /* datagrams in flight for longer are lost */
-    SILENCE_MAX_MS = 10000,
 };
 
 struct head {
@@ -65,86 +47,10 @@ struct flow {
     uint64_t *numbers;  /* which one the ring's place is for */
 };
 
-static struct {
-    int port;
-    int connections;
-    int size;
-    int depth;
-    double warmup;
-    double seconds;
-} options = { 0, 16, 64, 8, 1.0, 2.0 };
-
-static unsigned char pattern[PATTERN_BYTES + SIZE_MAX_BYTES];
 static unsigned char outgoing[SEGMENTS_MAX * SIZE_MAX_BYTES];
 static unsigned char incoming[BATCH][SIZE_MAX_BYTES + 1];
 static struct iovec pieces[BATCH];
 static struct mmsghdr received[BATCH];
-static uint64_t lost;
-
-static void fail(const char *what)
-{
-    fprintf(stderr, "udp_load: %s\n", what);
-    exit(1);
-}
-
-static void fail_errno(const char *call)
-{
-    fprintf(stderr, "udp_load: %s: %s\n", call, strerror(errno));
-    exit(1);
-}
-
-static uint64_t now_ns(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t) now.tv_sec * 1000000000u + (uint64_t) now.tv_nsec;
-}
-
-/* --- Latencies: 64 buckets for each power of two, so within 1.6 % --------- */
-
-enum { BUCKET_BITS = 6, BUCKETS = 1 << BUCKET_BITS, OCTAVES = 40 };
-
-static uint64_t histogram[OCTAVES * BUCKETS];
-static uint64_t latency_max_ns;
-static uint64_t messages;
-
-static void record(uint64_t ns)
-{
-    int octave = 0;
-    uint64_t scaled = ns;
-
-    while (scaled >= 2 * BUCKETS) {
-        scaled >>= 1;
-        octave++;
-    }
-
-    histogram[octave * BUCKETS + scaled]++;
-    messages++;
-
-    if (ns > latency_max_ns) {
-        latency_max_ns = ns;
-    }
-}
-
-static double percentile_us(double percent)
-{
-    uint64_t wanted = (uint64_t) (messages * percent / 100.0);
-    uint64_t seen = 0;
-
-    for (int i = 0; i < OCTAVES * BUCKETS; i++) {
-        seen += histogram[i];
-        if (seen > wanted) {
-            int octave = i < 2 * BUCKETS ? 0 : i / BUCKETS - 1;
-            double low = (double) (i - octave * BUCKETS);
-            double middle_ns = (low + 0.5) * (double) (1ull << octave);
-
-            return (middle_ns < latency_max_ns ? middle_ns : latency_max_ns) / 1000.0;
-        }
-    }
-
-    return latency_max_ns / 1000.0;
-}
 
 /* --- One socket ----------------------------------------------------------- */
 
@@ -272,42 +178,46 @@ static void begin_anew(struct flow *f, uint64_t ns)
     fill(f, ns);
 }
 
-static void open_flow(struct flow *f, int index, int epoll_fd)
+static void open_flow(struct flow *f, int index)
 {
-    struct sockaddr_in address = {
-        .sin_family = AF_INET,
-        .sin_port = htons(options.port),
-        .sin_addr = { htonl(INADDR_LOOPBACK) },
-    };
-    struct epoll_event event = { .events = EPOLLIN | EPOLLET, .data.ptr = f };
+    struct sockaddr_in address = server_address();
 
-    f->fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    f->fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     if (f->fd < 0) {
         fail_errno("socket");
     }
     if (connect(f->fd, (struct sockaddr *) &address, sizeof(address)) < 0) {
         fail_errno("connect");
     }
-    if (epoll_ctl(epoll_fd, EPOLL_CTL_ADD, f->fd, &event) < 0) {
-        fail_errno("epoll_ctl");
-    }
+    watch(f->fd, EPOLLIN | EPOLLET, f);
     f->index = index;
-    f->begun_ns = calloc(options.depth, sizeof(uint64_t));
-    f->numbers = calloc(options.depth, sizeof(uint64_t));
-    if (f->begun_ns == NULL || f->numbers == NULL) {
-        fail("out of memory");
-    }
+    f->begun_ns = allocate(options.depth, sizeof(uint64_t));
+    f->numbers = allocate(options.depth, sizeof(uint64_t));
 }
 
 /* --- The run -------------------------------------------------------------- */
 
-static void run_until(int epoll_fd, struct flow *flows, uint64_t end_ns)
+static struct flow *flows;
+
+/* Gives up what sockets wait for that have heard nothing for a while. */
+static void look_after_all(uint64_t ns)
+{
+    for (int i = 0; i < options.connections; i++) {
+        if (flows[i].heard_ns < ns
+            && ns - flows[i].heard_ns > QUIET_MS * 1000000ull)
+        {
+            begin_anew(&flows[i], ns);
+        }
+    }
+}
+
+static void run_until(uint64_t end_ns)
 {
     static struct epoll_event events[EVENTS_MAX];
-    static uint64_t heard_ns;
+    static uint64_t looked_ns;
     uint64_t ns = now_ns();
+    uint64_t heard_ns = ns;
 
-    heard_ns = ns;
     for (; ns < end_ns; ns = now_ns()) {
         int n = epoll_wait(epoll_fd, events, EVENTS_MAX, QUIET_MS);
 
@@ -322,76 +232,20 @@ static void run_until(int epoll_fd, struct flow *flows, uint64_t end_ns)
         } else if (ns - heard_ns > SILENCE_MAX_MS * 1000000ull) {
             fail("the server has stopped answering");
         }
-
-        static uint64_t looked_ns;
-
-        if (ns - looked_ns < QUIET_MS * 1000000ull) {
-            continue;
+        if (ns - looked_ns >= QUIET_MS * 1000000ull) {
+            looked_ns = ns;
+            look_after_all(ns);
         }
-        looked_ns = ns;
-        for (int i = 0; i < options.connections; i++) {
-            if (ns - flows[i].heard_ns > QUIET_MS * 1000000ull
-                && flows[i].heard_ns < ns) {
-                begin_anew(&flows[i], ns);
-            }
-        }
-    }
-}
-
-static double cpu_seconds(void)
-{
-    struct timespec used;
-
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
-    return used.tv_sec + used.tv_nsec / 1e9;
-}
-
-static void parse_options(int argc, char **argv)
-{
-    static const struct option known[] = {
-        { "port", required_argument, NULL, 'p' },
-        { "connections", required_argument, NULL, 'c' },
-        { "size", required_argument, NULL, 's' },
-        { "depth", required_argument, NULL, 'd' },
-        { "warmup", required_argument, NULL, 'w' },
-        { "seconds", required_argument, NULL, 't' },
-        { NULL, 0, NULL, 0 },
-    };
-    int option;
-
-    while ((option = getopt_long(argc, argv, "", known, NULL)) != -1) {
-        switch (option) {
-        case 'p': options.port = atoi(optarg); break;
-        case 'c': options.connections = atoi(optarg); break;
-        case 's': options.size = atoi(optarg); break;
-        case 'd': options.depth = atoi(optarg); break;
-        case 'w': options.warmup = atof(optarg); break;
-        case 't': options.seconds = atof(optarg); break;
-        default: exit(2);
-        }
-    }
-
-    if (options.port < 1 || options.connections < 1 || options.depth < 1
-        || options.seconds <= 0)
-    {
-        fail("--port, --connections, --depth and --seconds must be above 0");
-    }
-    if (options.size < SIZE_MIN || options.size > SIZE_MAX_BYTES) {
-        fail("--size must be from 16 to 1400");
     }
 }
 
 int main(int argc, char **argv)
 {
-    parse_options(argc, argv);
+    prepare(argc, argv);
+    if (options.size < SIZE_MIN || options.size > SIZE_MAX_BYTES) {
+        fail("--size must be from 16 to 1400");
+    }
 
-    srandom(1);
-    for (int i = 0; i < PATTERN_BYTES; i++) {
-        pattern[i] = random();
-    }
-    for (int i = 0; i < SIZE_MAX_BYTES; i++) {
-        pattern[PATTERN_BYTES + i] = pattern[i];
-    }
     for (int i = 0; i < BATCH; i++) {
         pieces[i].iov_base = incoming[i];
         pieces[i].iov_len = sizeof(incoming[i]);
@@ -399,47 +253,14 @@ int main(int argc, char **argv)
         received[i].msg_hdr.msg_iovlen = 1;
     }
 
-    int epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-    struct flow *flows = calloc(options.connections, sizeof(struct flow));
-
-    if (epoll_fd < 0 || flows == NULL) {
-        fail("no epoll descriptor or no memory");
-    }
+    flows = allocate(options.connections, sizeof(struct flow));
     for (int i = 0; i < options.connections; i++) {
-        open_flow(&flows[i], i, epoll_fd);
+        open_flow(&flows[i], i);
     }
     for (int i = 0; i < options.connections; i++) {
         begin_anew(&flows[i], now_ns());
     }
 
-    run_until(epoll_fd, flows, now_ns() + (uint64_t) (options.warmup * 1e9));
-
-    memset(histogram, 0, sizeof(histogram));
-    latency_max_ns = 0;
-    messages = 0;
-    lost = 0;
-    puts("measuring");
-    fflush(stdout);
-
-    double cpu_before = cpu_seconds();
-    uint64_t begun_ns = now_ns();
-
-    run_until(epoll_fd, flows, begun_ns + (uint64_t) (options.seconds * 1e9));
-
-    double seconds = (now_ns() - begun_ns) / 1e9;
-
-    printf("{\"messages\":%llu,\"lost\":%llu,\"seconds\":%.6f,"
-           "\"cpuSeconds\":%.6f,"
-           "\"latencyUs\":{\"p50\":%.1f,\"p90\":%.1f,\"p99\":%.1f,"
-           "\"p999\":%.1f,\"max\":%.1f}}\n",
-           (unsigned long long) messages, (unsigned long long) lost, seconds,
-           cpu_seconds() - cpu_before, percentile_us(50), percentile_us(90),
-           percentile_us(99), percentile_us(99.9), latency_max_ns / 1000.0);
-    fflush(stdout);
-
-    while (read(STDIN_FILENO, incoming, sizeof(incoming)) > 0) {
-        /* The server is being looked at. */
-    }
-
+    measure(run_until);
     return 0;
 }

@@ -1,23 +1,41 @@
 /*
  * The limit for datagrams: a UDP echo server on epoll in C. Edge-triggered,
  * recvmmsg and sendmmsg of up to 64 messages, sent from where they were received.
+ * With `segments`, neighbours of one length to one address are sent as segments
+ * of one message (UDP_SEGMENT, Linux 4.18).
  *
- *   udp_echo
+ *   udp_echo [segments]
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
+#include <netinet/udp.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
-enum { BATCH = 64, MESSAGE_BYTES = 65536, EVENTS_MAX = 512 };
+#ifndef UDP_SEGMENT
+#define UDP_SEGMENT 103
+#endif
+#ifndef SOL_UDP
+#define SOL_UDP 17
+#endif
+
+enum { BATCH = 64, MESSAGE_BYTES = 65536, DATAGRAM_MAX_BYTES = 65507, EVENTS_MAX = 512 };
 
 static char memory[BATCH][MESSAGE_BYTES];
 static struct sockaddr_storage names[BATCH];
 static struct iovec pieces[BATCH];
 static struct mmsghdr messages[BATCH];
+static int merges;
+static struct mmsghdr runs[BATCH];
+static union {
+    struct cmsghdr header;
+    char bytes[CMSG_SPACE(sizeof(uint16_t))];
+} controls[BATCH];
 
 static void fail(const char *call)
 {
@@ -25,14 +43,53 @@ static void fail(const char *call)
     exit(1);
 }
 
-static void send_all(int fd, int count)
+static void send_all(int fd, struct mmsghdr *all, int count)
 {
     for (int sent = 0; sent < count;) {
-        int n = sendmmsg(fd, messages + sent, count - sent, MSG_NOSIGNAL);
+        int n = sendmmsg(fd, all + sent, count - sent, MSG_NOSIGNAL);
 
         /* A datagram that can't be sent is dropped. */
         sent += n > 0 ? n : 1;
     }
+}
+
+static int is_neighbour(int i, int of)
+{
+    return messages[i].msg_len == messages[of].msg_len
+        && messages[i].msg_hdr.msg_namelen == messages[of].msg_hdr.msg_namelen
+        && memcmp(&names[i], &names[of], messages[i].msg_hdr.msg_namelen) == 0;
+}
+
+/* Makes one message of each run of neighbours; returns how many there are. */
+static int merge(int count)
+{
+    int made = 0;
+
+    for (int i = 0; i < count; made++) {
+        uint16_t size = messages[i].msg_len;
+        int segments = 1;
+
+        while (i + segments < count && is_neighbour(i + segments, i)
+               && (segments + 1) * size <= DATAGRAM_MAX_BYTES)
+        {
+            segments++;
+        }
+        runs[made].msg_hdr = messages[i].msg_hdr;
+        runs[made].msg_hdr.msg_iovlen = segments;
+        if (segments > 1) {
+            controls[made].header = (struct cmsghdr) {
+                .cmsg_len = CMSG_LEN(sizeof(size)),
+                .cmsg_level = SOL_UDP,
+                .cmsg_type = UDP_SEGMENT,
+            };
+            memcpy(CMSG_DATA(&controls[made].header), &size, sizeof(size));
+            runs[made].msg_hdr.msg_control = &controls[made];
+            runs[made].msg_hdr.msg_controllen = sizeof(controls[made]);
+        }
+        i += segments;
+    }
+
+    return made;
 }
 
 static void serve(int fd)
@@ -54,14 +111,18 @@ static void serve(int fd)
         for (int i = 0; i < n; i++) {
             pieces[i].iov_len = messages[i].msg_len;
         }
-        send_all(fd, n);
+        if (merges) {
+            send_all(fd, runs, merge(n));
+        } else {
+            send_all(fd, messages, n);
+        }
         if (n < BATCH) {
             return;
         }
     }
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
     static struct epoll_event events[EVENTS_MAX];
     struct sockaddr_in address = {
@@ -82,6 +143,7 @@ int main(void)
     {
         fail("bind");
     }
+    merges = argc > 1 && strcmp(argv[1], "segments") == 0;
     for (int i = 0; i < BATCH; i++) {
         pieces[i].iov_base = memory[i];
         messages[i].msg_hdr.msg_name = &names[i];

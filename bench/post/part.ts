@@ -1,5 +1,6 @@
 /** What the workers of a peer are told, and how they answer. */
-import type { Count, Times } from "./meter.ts";
+import type { Count } from "../meter.ts";
+import type { Durations } from "../workload.ts";
 
 /** The length of the messages. */
 export const MESSAGE_BYTES = 64;
@@ -7,8 +8,15 @@ export const MESSAGE_BYTES = 64;
 /** Messages that each sender may have on their way, whatever carries them. */
 export const WINDOW = 8192;
 
+/** A message's bytes, summed up: what each receiver does with it. */
+export function checksum(message: Uint8Array): number {
+  let sum = 0;
+  for (let at = 0; at < message.length; at++) sum = (sum + message[at]) | 0;
+  return sum;
+}
+
 /** What the first worker is told. */
-export interface HubOrder extends Times {
+export interface HubOrder extends Durations {
   role: "ping" | "receive";
   /** The other workers. */
   others: number;

@@ -4,11 +4,11 @@
  *
  *     deno run -A bench/post/program.ts JSON
  */
-import type { Times } from "./meter.ts";
+import type { Durations } from "../workload.ts";
 import type { Answer, Order } from "./part.ts";
 
 /** What the program is to do. */
-export interface Turn extends Times {
+export interface Turn extends Durations {
   /** The module of the workers, relative to `peers/`. */
   module: string;
   hub: "ping" | "receive";

@@ -1,56 +1,27 @@
 /** One peer's turn between workers: a process of its own, started and ended. */
 import { Child } from "../children.ts";
-import type { Cores } from "../machine.ts";
 import { busySeconds, usage } from "../measure.ts";
-import { choosePeers, type PeerSamples, takeTurns } from "../rounds.ts";
+import type { Count } from "../meter.ts";
+import { denoRun } from "../server/peers.ts";
 import { benchFile } from "../tools.ts";
-import type { Durations } from "../turn.ts";
-import type { Count } from "./meter.ts";
+import type { Context, Sample } from "../workload.ts";
 import type { Turn } from "./program.ts";
-import type { PostPeer, PostWorkload } from "./workloads.ts";
 
-/** What a turn gives. */
-export interface PostSample {
-  messagesPerSecond: number;
-  usEach: number;
-  /** The median over short intervals of one turn. */
-  medianUs: number;
-  /** The share of the cores that anything else used. */
-  othersBusy: number;
+/** What the workers are to do, beside when and where. */
+export interface PostLoad {
+  hub: "ping" | "receive";
+  /** The workers beside the one that counts. */
+  others: number;
+  /** Whether all workers share one core. */
+  oneCore: boolean;
 }
 
-/** The name of a figure. */
-export type PostMeasure = keyof PostSample;
-
-/** Everything measured under one workload between workers. */
-export interface PostResult {
-  workload: PostWorkload;
-  peers: PeerSamples<PostSample>[];
-}
-
-/** Measures the peers of a workload in turns. */
-export async function measurePost(
-  workload: PostWorkload,
-  cores: Cores,
-  options: Durations & { rounds: number; peers: string[] | undefined },
-): Promise<PostResult> {
-  const peers = choosePeers(workload.peers, options.peers);
-  return {
-    workload,
-    peers: await takeTurns(
-      peers,
-      options.rounds,
-      (peer) => takeTurn(peer, workload, cores, options),
-    ),
-  };
-}
-
-async function takeTurn(
-  { module }: PostPeer,
-  { hub, others, oneCore }: PostWorkload,
-  cores: Cores,
-  { warmupSeconds, seconds }: Durations,
-): Promise<PostSample> {
+/** Measures workers of a module in `peers/`. */
+export async function takePostTurn(
+  module: string,
+  { hub, others, oneCore }: PostLoad,
+  { cores, warmupSeconds, seconds }: Context,
+): Promise<Sample> {
   const turn: Turn = {
     module,
     hub,
@@ -67,8 +38,7 @@ async function takeTurn(
   const busyBefore = busySeconds(all);
   const startMs = performance.now();
   await using child = new Child([
-    Deno.execPath(),
-    ...["run", "--quiet", "--no-lock", "--allow-all"],
+    ...denoRun(),
     benchFile("post/program.ts"),
     JSON.stringify(turn),
   ]);
@@ -76,8 +46,8 @@ async function takeTurn(
   const foreign = busySeconds(all) - busyBefore - usage(child.pid).cpuNs / 1e9;
   const elapsedSeconds = (performance.now() - startMs) / 1000;
   return {
-    messagesPerSecond: count.messages / count.seconds,
-    usEach: count.seconds / count.messages * 1e6,
+    perSecond: count.works / count.seconds,
+    meanUs: count.seconds / count.works * 1e6,
     medianUs: count.medianUs,
     othersBusy: Math.max(0, foreign / elapsedSeconds / all.length),
   };

@@ -1,51 +1,45 @@
 /** What is measured between workers, and what it must reach. */
-import type { PostMeasure } from "./turn.ts";
+import { column, type Figure, rate, ratio, spreadOf } from "../figures.ts";
+import type { Peer, Target, Workload } from "../workload.ts";
+import { type PostLoad, takePostTurn } from "./turn.ts";
 
 /** A way to send, which some workers use with each other. */
-export interface PostPeer {
+interface Way {
   name: string;
   label: string;
   /** The module of its workers, in `peers/`. */
   module: string;
 }
 
-/** A bound on a ratio of two peers, taken round by round. */
-export interface PostTarget {
-  peer: string;
-  measure: PostMeasure;
-  of: string;
-  atLeast?: number;
-  atMost?: number;
-}
+const meanUs: Figure = {
+  name: "meanUs",
+  title: "mean µs",
+  means: "the time for each, over all of them",
+  digits: 3,
+};
 
-/** One load, given to each peer in turn. */
-export interface PostWorkload {
-  name: string;
-  title: string;
-  /** What is counted. */
-  unit: string;
-  hub: "ping" | "receive";
-  /** The workers beside the one that counts. */
-  others: number;
-  /** Whether all workers share one core. */
-  oneCore: boolean;
-  peers: PostPeer[];
-  /** The peers that the others are compared with. */
-  baselines: string[];
-  targets: PostTarget[];
-}
+const medianUs: Figure = {
+  name: "medianUs",
+  title: "median µs",
+  means: "the time for each, the median over short intervals: what other " +
+    "programs do hardly shows in it",
+  digits: 3,
+};
 
-const edgewise: PostPeer = {
+const roundTrips = rate("round trips");
+const messages = rate("messages");
+
+const edgewise: Way = {
   name: "edgewise",
   label: "Edgewise, inbox and outbox",
   module: "edgewise.ts",
 };
-const postMessage: PostPeer = {
+const postMessage: Way = {
   name: "post-message",
   label: "Deno, postMessage",
   module: "post_message.ts",
 };
-const bare: PostPeer[] = [
+const bare: Way[] = [
   {
     name: "eventfd",
     label: "bare FFI, blocking eventfd: the limit",
@@ -59,58 +53,88 @@ const bare: PostPeer[] = [
 ];
 
 /** Every workload between workers. */
-export const postWorkloads: readonly PostWorkload[] = [
+export const postWorkloads: readonly Workload[] = [
   {
-    ...roundTrip("post-round-trip", false),
-    targets: [
-      ...bare.map(({ name }): PostTarget => (
-        { peer: "edgewise", measure: "medianUs", of: name, atMost: 1.15 }
-      )),
-    ],
+    ...roundTrip(false),
+    name: "post-round-trip",
+    targets: bare.flatMap(({ name: of }): Target[] => [
+      { peer: "edgewise", figure: meanUs, of, atMost: 1.15 },
+      { peer: "edgewise", figure: medianUs, of, atMost: 1.15 },
+    ]),
   },
-  roundTrip("post-round-trip-one-core", true),
+  { ...roundTrip(true), name: "post-round-trip-one-core" },
   {
-    ...oneWay("post-one-way", 1),
+    ...oneWay(1),
+    name: "post-one-way",
     title: "One way: 64 bytes from a worker to a busy engine",
     targets: [
       {
         peer: "edgewise",
-        measure: "messagesPerSecond",
+        figure: messages,
         of: "post-message",
         atLeast: 20,
       },
     ],
   },
   {
-    ...oneWay("post-fan-in", 4),
+    ...oneWay(4),
+    name: "post-fan-in",
     title: "Fan-in: 64 bytes from 4 workers to one engine",
   },
 ];
 
-function roundTrip(name: string, oneCore: boolean): PostWorkload {
+function roundTrip(oneCore: boolean): Omit<Workload, "name"> {
   return {
-    name,
+    ...between([...bare, edgewise, postMessage], {
+      hub: "ping",
+      others: 1,
+      oneCore,
+    }),
     title: "Round trip: 64 bytes between two blocked workers on " +
       (oneCore ? "the same core" : "a core each"),
-    unit: "round trips/s",
-    hub: "ping",
-    others: 1,
-    oneCore,
-    peers: [...bare, edgewise, postMessage],
-    baselines: ["eventfd", "eventfd-epoll", "post-message"],
+    columns: [
+      column(roundTrips),
+      spreadOf(roundTrips),
+      ratio(roundTrips, "eventfd", "of eventfd"),
+      ratio(roundTrips, "post-message", "of postMessage"),
+      column(meanUs),
+      column(medianUs),
+      ratio(medianUs, "eventfd", "of eventfd"),
+      ratio(medianUs, "eventfd-epoll", "of it in epoll"),
+    ],
+    charted: [roundTrips, medianUs],
     targets: [],
   };
 }
 
-function oneWay(name: string, others: number): Omit<PostWorkload, "title"> {
+function oneWay(others: number): Omit<Workload, "name" | "title"> {
   return {
-    name,
-    unit: "messages/s",
-    hub: "receive",
-    others,
-    oneCore: false,
-    peers: [edgewise, postMessage],
-    baselines: ["post-message"],
+    ...between([edgewise, postMessage], {
+      hub: "receive",
+      others,
+      oneCore: false,
+    }),
+    columns: [
+      column(messages),
+      spreadOf(messages),
+      ratio(messages, "post-message", "of postMessage"),
+      column(meanUs),
+      column(medianUs),
+    ],
+    charted: [messages, medianUs],
     targets: [],
+  };
+}
+
+function between(ways: Way[], load: PostLoad) {
+  const peers = ways.map(({ name, label, module }): Peer => ({
+    name,
+    label,
+    takeTurn: (context) => takePostTurn(module, load, context),
+  }));
+  return {
+    extraSeconds: 1,
+    measurings: 1,
+    candidates: () => peers.map((peer) => ({ name: peer.name, peer })),
   };
 }

@@ -1,7 +1,7 @@
 /** Inbox and Outbox between engines that each own their thread. */
 import { Engine, type InboxAddress, Outbox } from "../../../mod.ts";
-import { checksum, Meter } from "../meter.ts";
-import { MESSAGE_BYTES, takePart, WINDOW } from "../part.ts";
+import { Meter } from "../../meter.ts";
+import { checksum, MESSAGE_BYTES, takePart, WINDOW } from "../part.ts";
 
 const message = new Uint8Array(MESSAGE_BYTES).fill(1);
 const engine = new Engine();

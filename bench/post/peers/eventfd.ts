@@ -10,7 +10,7 @@ import {
   EPOLLET,
   EPOLLIN,
 } from "../../../ffi/mod.ts";
-import { Meter } from "../meter.ts";
+import { Meter } from "../../meter.ts";
 import { takePart } from "../part.ts";
 
 const { symbols: libc } = Deno.dlopen("libc.so.6", {

@@ -1,6 +1,6 @@
 /** The runtime's own messages, between the ports of a channel. */
-import { checksum, Meter } from "../meter.ts";
-import { MESSAGE_BYTES, takePart, WINDOW } from "../part.ts";
+import { Meter } from "../../meter.ts";
+import { checksum, MESSAGE_BYTES, takePart, WINDOW } from "../part.ts";
 
 /** Messages between two reports of how many were taken. */
 const WINDOW_STEP = 1024;

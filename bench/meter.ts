@@ -1,17 +1,12 @@
-/** Counting messages over a while, without asking for the time at each. */
+/** Counting pieces of work over a while, without asking for the time at each. */
+import type { Durations } from "./workload.ts";
 
 /** What a peer counted. */
 export interface Count {
-  messages: number;
+  works: number;
   seconds: number;
   /** The median over short intervals: what other programs do hardly shows in it. */
   medianUs: number;
-}
-
-/** How long a peer warms up and counts. */
-export interface Times {
-  warmupSeconds: number;
-  seconds: number;
 }
 
 /** Intervals that are kept, the last ones. */
@@ -21,23 +16,23 @@ const INTERVALS_MAX = 1 << 16;
 export class Meter {
   /** Null until the time is up. */
   count: Count | null = null;
-  readonly #times: Times;
+  readonly #durations: Durations;
   readonly #every: number;
   readonly #startMs: number = performance.now();
   #sinceLook = 0;
-  #messages = 0;
+  #works = 0;
   #countedFromMs: number | null = null;
   #lookedMs = 0;
   #intervals = 0;
   readonly #intervalsMs: Float64Array = new Float64Array(INTERVALS_MAX);
 
-  /** `every` is how many messages go between two looks at the clock. */
-  constructor(times: Times, every: number) {
-    this.#times = times;
+  /** `every` is how many pieces of work go between two looks at the clock. */
+  constructor(durations: Durations, every: number) {
+    this.#durations = durations;
     this.#every = every;
   }
 
-  /** One message more. Whether to go on. */
+  /** One piece more. Whether to go on. */
   add(): boolean {
     return ++this.#sinceLook < this.#every || this.#look();
   }
@@ -47,20 +42,20 @@ export class Meter {
     const sinceLook = this.#sinceLook;
     this.#sinceLook = 0;
     if (this.#countedFromMs === null) {
-      if (nowMs - this.#startMs >= this.#times.warmupSeconds * 1000) {
+      if (nowMs - this.#startMs >= this.#durations.warmupSeconds * 1000) {
         this.#countedFromMs = nowMs;
         this.#lookedMs = nowMs;
       }
       return true;
     }
-    this.#messages += sinceLook;
+    this.#works += sinceLook;
     this.#intervalsMs[this.#intervals++ % INTERVALS_MAX] = nowMs -
       this.#lookedMs;
     this.#lookedMs = nowMs;
     const seconds = (nowMs - this.#countedFromMs) / 1000;
-    if (seconds < this.#times.seconds) return true;
+    if (seconds < this.#durations.seconds) return true;
     const medianUs = this.#medianMs() / this.#every * 1000;
-    this.count = { messages: this.#messages, seconds, medianUs };
+    this.count = { works: this.#works, seconds, medianUs };
     return false;
   }
 
@@ -68,11 +63,4 @@ export class Meter {
     const count = Math.min(this.#intervals, INTERVALS_MAX);
     return this.#intervalsMs.subarray(0, count).sort()[count >> 1];
   }
-}
-
-/** A message's bytes, summed up: what each receiver does with it. */
-export function checksum(message: Uint8Array): number {
-  let sum = 0;
-  for (let at = 0; at < message.length; at++) sum = (sum + message[at]) | 0;
-  return sum;
 }
