@@ -79,7 +79,8 @@ async function bench(options: Options, directory: string): Promise<void> {
 }
 
 /** The workloads for which there is a peer. */
-function choose({ workloads, peers: names }: Options, tools: Tools): Chosen[] {
+function choose(options: Options, tools: Tools): Chosen[] {
+  const { workloads, peers: names, counts } = options;
   const all = workloads.map((workload) => ({
     workload,
     candidates: workload.candidates(tools),
@@ -97,7 +98,7 @@ function choose({ workloads, peers: names }: Options, tools: Tools): Chosen[] {
   }
   return all.map(({ workload, candidates }) => ({
     workload,
-    ...choosePeers(candidates, names),
+    ...choosePeers(candidates, names, counts),
   })).filter(({ peers, missing }) => peers.length + missing.length > 0);
 }
 

@@ -10,7 +10,8 @@ ${workloads.map(({ name }) => `                  ${name}`).join("\n")}
   --peers NAMES   only these peers, by commas
   --rounds N      each peer takes one turn in each; 5 by default
   --seconds N     measured in each turn; 3 by default
-  --quick         one round of 0.2 s: shows that it runs, not how fast
+  --quick         one round of 0.2 s, and no system calls counted: shows that it
+                  runs, not how fast
   --json FILE     writes every figure of every round
   --charts DIR    draws a chart of each workload, DIR/WORKLOAD.svg
   --help          this text`;
@@ -22,6 +23,8 @@ export interface Options extends Durations {
   /** Names of peers; undefined for all. */
   peers: string[] | undefined;
   rounds: number;
+  /** Whether system calls are counted. */
+  counts: boolean;
   json: string | undefined;
   /** The directory for charts. */
   charts: string | undefined;
@@ -48,6 +51,7 @@ export function parseOptions(args: string[]): Options {
     workloads: chooseWorkloads(named.only),
     peers: named.peers?.split(","),
     rounds: Math.ceil(positive("rounds", named.rounds, quick ? 1 : 5)),
+    counts: !quick,
     warmupSeconds: quick ? 0.1 : 1,
     seconds: positive("seconds", named.seconds, quick ? 0.2 : 3),
     json: named.json,

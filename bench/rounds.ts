@@ -32,14 +32,21 @@ export async function takeTurns(
   return results;
 }
 
-/** The peers of these names, or all of them, and the names of those not here. */
+/**
+ * The peers of these names, or all of them, and the names of those not here.
+ * Unless `counts`, they are not looked at apart.
+ */
 export function choosePeers(
   candidates: Candidate[],
   names: string[] | undefined,
+  counts: boolean,
 ): { peers: Peer[]; missing: string[] } {
   const chosen = candidates.filter(({ name }) => names?.includes(name) ?? true);
+  const peers = chosen.map(({ peer }) => peer).filter((peer) => peer !== null);
   return {
-    peers: chosen.map(({ peer }) => peer).filter((peer) => peer !== null),
+    peers: counts
+      ? peers
+      : peers.map(({ name, label, takeTurn }) => ({ name, label, takeTurn })),
     missing: chosen.filter(({ peer }) => peer === null).map(({ name }) => name),
   };
 }

@@ -1,11 +1,23 @@
-import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertMatch,
+  assertStringIncludes,
+} from "@std/assert";
 import { fileURLToPath } from "node:url";
 import { findProgram } from "../bench/tools.ts";
+import { workloads } from "../bench/workloads.ts";
 import { Program, PROJECT } from "./support/process.ts";
+
+const cwd = fileURLToPath(PROJECT);
+const hasCompiler = findProgram("CC", "cc", "gcc", "clang") !== undefined;
+
+/** Edgewise and another one for each workload. */
+const PEERS = "edgewise,c,deno-serve,deno-http,post-message,one-by-one," +
+  "deno-timeout,empty";
 
 /** Runs the benchmark with the import map that the tests run with. */
 async function bench(args: string[], env: Record<string, string> = {}) {
-  const cwd = fileURLToPath(PROJECT);
   const flags = ["run", "--quiet", "--no-lock", "--allow-all"];
   await using map = new Program(
     Deno.execPath(),
@@ -21,30 +33,62 @@ async function bench(args: string[], env: Record<string, string> = {}) {
   return await program.finished();
 }
 
-Deno.test("bench measures every server that is installed and writes the figures", async () => {
-  const file = await Deno.makeTempFile();
+Deno.test("bench measures every workload in one run, writes the figures and draws charts", async () => {
+  const directory = await Deno.makeTempDir();
   try {
-    const { code, stdout, stderr } = await bench(["--quick", "--json", file]);
-    if (findProgram("CC", "cc", "gcc", "clang") === undefined) {
+    const file = `${directory}/figures.json`;
+    const { code, stdout, stderr } = await bench([
+      ...["--only", "all", "--quick", "--peers", PEERS],
+      ...["--json", file, "--charts", directory],
+    ]);
+    if (!hasCompiler) {
       assertStringIncludes(stderr, "there is no C compiler");
       return;
     }
     assertEquals({ code, stderr }, { code: 0, stderr: "" });
-    assertStringIncludes(stdout, "target: edgewise, messages/s");
-    const { results, missing } = JSON.parse(await Deno.readTextFile(file));
-    const [{ workload, peers }] = results;
-    assertEquals(workload.name, "echo-64-50");
-    assertEquals(peers.length + missing.length, 8);
-    for (const { name, samples, ratios } of peers) {
-      assertEquals(samples.length, 1, name);
-      const [{ messagesPerSecond, p50Us, p99Us, cpuUs, residentKiB }] = samples;
-      assert(messagesPerSecond > 0 && cpuUs > 0 && residentKiB > 0, name);
-      assert(p50Us > 0 && p99Us >= p50Us, name);
-      assert(ratios.c.messagesPerSecond > 0, name);
+    assertMatch(stdout, /This takes about \d+ (s|minutes)\./);
+    const { results } = JSON.parse(await Deno.readTextFile(file));
+    assertEquals(results.length, workloads.length);
+    for (const [index, { workload, peers, targets }] of results.entries()) {
+      const { name, title } = workload;
+      assertEquals(name, workloads[index].name);
+      assertStringIncludes(stdout, title);
+      assert(peers.length >= 2, name);
+      for (const peer of peers) {
+        const [sample, ...more] = peer.samples;
+        assertEquals(more, [], name);
+        assert(
+          (sample.perSecond ?? sample.startMs) > 0,
+          `${name} ${peer.name}`,
+        );
+        assert(sample.othersBusy >= 0, `${name} ${peer.name}`);
+      }
+      for (const { value } of targets) assert(Number.isFinite(value), name);
+      const chart = await Deno.readTextFile(`${directory}/${name}.svg`);
+      assertMatch(chart, /^<svg [^]*<\/svg>\s*$/);
+      for (const { label } of peers) {
+        assertStringIncludes(chart, label.replace("&", "&amp;"), name);
+      }
     }
   } finally {
-    await Deno.remove(file);
+    await Deno.remove(directory, { recursive: true });
   }
+});
+
+Deno.test("bench counts what C's echo takes: a wait, a read and a write for some messages", async () => {
+  const { code, stdout, stderr } = await bench([
+    ...["--only", "echo-64-1", "--rounds", "1", "--seconds", "0.2"],
+    ...["--peers", "c"],
+  ]);
+  if (!hasCompiler) {
+    assertStringIncludes(stderr, "there is no C compiler");
+    return;
+  }
+  assertEquals({ code, stderr }, { code: 0, stderr: "" });
+  const isThere = findProgram("STRACE", "strace") !== undefined;
+  assertEquals(/ calls {2}server /.test(stdout), isThere);
+  // One connection has nobody to share a wait with.
+  if (isThere) assertMatch(stdout, / 3\.\d\d /);
 });
 
 Deno.test("bench says what is missing where there is no C compiler", async () => {
@@ -56,9 +100,34 @@ Deno.test("bench says what is missing where there is no C compiler", async () =>
 });
 
 Deno.test("bench refuses what it does not know, in one line", async () => {
-  for (const args of [["--fast"], ["--only", "chess"], ["--rounds", "0"]]) {
+  const refused = [
+    ["--fast"],
+    ["--only", "chess"],
+    ["--rounds", "0"],
+    ...hasCompiler ? [["--peers", "chess"]] : [],
+  ];
+  for (const args of refused) {
     const { code, stdout, stderr } = await bench(args);
     assertEquals({ code, stdout }, { code: 1, stdout: "" });
     assertEquals(stderr.trim().split("\n").length, 1, stderr);
+  }
+});
+
+Deno.test("the micro benches run", async () => {
+  await using program = new Program(
+    Deno.execPath(),
+    ["bench", "--no-lock", "--allow-ffi", "--json", "bench/micro"],
+    { cwd },
+  );
+  const { code, stdout, stderr } = await program.finished();
+  assertEquals(code, 0, stderr);
+  const { benches } = JSON.parse(stdout);
+  const files = [...Deno.readDirSync(`${cwd}/bench/micro`)].length;
+  const measured = new Set(
+    benches.map(({ origin }: { origin: string }) => origin),
+  );
+  assertEquals(measured.size, files);
+  for (const { name, results } of benches) {
+    assert(results.every((result: object) => "ok" in result), name);
   }
 });

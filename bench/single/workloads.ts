@@ -26,7 +26,7 @@ const timers = rate("timers");
 export const singleWorkloads: readonly Workload[] = [
   {
     ...commit("", [
-      { peer: "edgewise", figure: medianNs, of: "bare-ffi", atMost: 1.1 },
+      { peer: "edgewise", figure: medianNs, of: "one-by-one", atMost: 1.1 },
       { peer: "edgewise", figure: toldCalls, atMost: 1000 },
     ]),
     name: "commit",
@@ -64,14 +64,14 @@ function commit(
 ): Omit<Workload, "name" | "title"> {
   return {
     ...workload([
-      deno("bare-ffi", "bare FFI, one by one", `epoll_ctl.ts${query}`),
+      deno("one-by-one", "bare FFI, one by one", `epoll_ctl.ts${query}`),
       deno("edgewise", "Edgewise, verbs and commit", `commit.ts${query}`),
     ]),
     columns: [
       column(changes),
       spreadOf(changes),
       column(medianNs),
-      ratio(medianNs, "bare-ffi", "of bare FFI"),
+      ratio(medianNs, "one-by-one", "of bare FFI"),
       column(toldCalls),
     ],
     charted: [medianNs, toldCalls],
