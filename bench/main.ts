@@ -55,7 +55,7 @@ async function bench(options: Options, directory: string): Promise<void> {
     console.log(formatResult(result));
     results.push(result);
   }
-  console.log(`\n${formatLegend(chosen.map(({ workload }) => workload))}`);
+  console.log(`\n${formatLegend(results)}`);
   if (chosen.length === 1 && chosen[0].workload.name === DEFAULT_WORKLOAD) {
     console.log("\nThis was one workload; --only all measures every one.");
   }

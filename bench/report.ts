@@ -10,7 +10,7 @@ import {
   type Verdict,
   verdicts,
 } from "./results.ts";
-import type { Durations, Workload } from "./workload.ts";
+import type { Durations } from "./workload.ts";
 
 /** Above this share of the cores, other programs make the figures rough. */
 const OTHERS_BUSY_MAX = 0.05;
@@ -49,9 +49,7 @@ export function formatTime(seconds: number): string {
 
 /** The table of one workload, with its targets. */
 export function formatResult(result: Result): string {
-  const columns = result.workload.columns.filter((column) =>
-    result.peers.some((peer) => cell(column, peer, result) !== "")
-  );
+  const columns = shownColumns(result);
   const rows = [
     ["", ...columns.map(({ title }) => title)],
     ...result.peers.map((peer) => [
@@ -77,13 +75,11 @@ export function formatResult(result: Result): string {
 }
 
 /** What each column is, once for all workloads. */
-export function formatLegend(workloads: Workload[]): string {
+export function formatLegend(results: Result[]): string {
   const means = new Map<string, string>();
-  for (const { columns } of workloads) {
-    for (const { title, figure, of, isSpread } of columns) {
-      if (of !== undefined || isSpread || figure.means === "") continue;
-      means.set(title, figure.means);
-    }
+  for (const { title, figure, of, isSpread } of results.flatMap(shownColumns)) {
+    if (of !== undefined || isSpread || figure.means === "") continue;
+    means.set(title, figure.means);
   }
   means.set("±", "half the distance from the lowest round to the highest");
   means.set(
@@ -91,12 +87,18 @@ export function formatLegend(workloads: Workload[]): string {
     "the nearest figure to the left, against another peer: the ratio in each " +
       "round, then the median",
   );
-  const lines = [...means].map(([title, text]) => [title, text]);
-  const width = Math.max(...lines.map(([title]) => title.length));
+  const width = Math.max(...[...means.keys()].map(({ length }) => length));
   return [
     "Figures are medians of the rounds.",
-    ...lines.map(([title, text]) => `${title.padEnd(width)}  ${text}`),
+    ...[...means].map(([title, text]) => `${title.padEnd(width)}  ${text}`),
   ].join("\n");
+}
+
+/** The columns in which there is something. */
+function shownColumns(result: Result): Column[] {
+  return result.workload.columns.filter((column) =>
+    result.peers.some((peer) => cell(column, peer, result) !== "")
+  );
 }
 
 function formatVerdict({ target, value, isMet }: Verdict): string[] {
@@ -104,16 +106,14 @@ function formatVerdict({ target, value, isMet }: Verdict): string[] {
   const bound = atLeast === undefined
     ? `at most ${atMost}`
     : `at least ${atLeast}`;
+  const isDifference = by === "difference";
   const than = of === undefined
     ? ""
-    : by === "difference"
-    ? ` above ${of}`
-    : ` of ${of}`;
-  const digits = of === undefined ? figure.digits : 2;
-  const reached = number(value, by === "difference" ? figure.digits : digits);
+    : ` ${isDifference ? "above" : "of"} ${of}`;
+  const isRatio = of !== undefined && !isDifference;
   return [
     `target: ${peer}, ${figure.title}, ${bound}${than}`,
-    reached,
+    number(value, isRatio ? 2 : figure.digits),
     isMet ? "met" : "NOT MET",
   ];
 }

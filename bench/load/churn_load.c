@@ -38,7 +38,6 @@ static void begin(struct place *p)
         fail_errno("socket");
     }
     setsockopt(p->fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof(on));
-    setsockopt(p->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
     if (bind(p->fd, (struct sockaddr *) &source, sizeof(source)) < 0) {
         fail_errno("bind");
     }

@@ -187,6 +187,7 @@ int main(int argc, char **argv)
 
     for (int i = 0; i < options.connections; i++) {
         connections[i].fd = open_stream();
+        unblock(connections[i].fd);
         watch(connections[i].fd, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
               &connections[i]);
     }

@@ -117,6 +117,7 @@ int main(int argc, char **argv)
         struct connection *c = &connections[i];
 
         c->fd = open_stream();
+        unblock(c->fd);
         c->origin = (uint64_t) i * 131;
         c->begun_ns = allocate(options.depth, sizeof(uint64_t));
         watch(c->fd, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, c);

@@ -131,6 +131,13 @@ static struct sockaddr_in server_address(void)
     };
 }
 
+static void unblock(int fd)
+{
+    if (fcntl(fd, F_SETFL, O_NONBLOCK) < 0) {
+        fail_errno("fcntl");
+    }
+}
+
 /* A connected TCP socket, which blocks. */
 static int open_stream(void)
 {
@@ -153,9 +160,6 @@ static void watch(int fd, uint32_t events, void *context)
 {
     struct epoll_event event = { .events = events, .data.ptr = context };
 
-    if (fcntl(fd, F_SETFL, O_NONBLOCK) < 0) {
-        fail_errno("fcntl");
-    }
     if (epoll_ctl(epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0) {
         fail_errno("epoll_ctl");
     }

@@ -182,7 +182,7 @@ static void open_flow(struct flow *f, int index)
 {
     struct sockaddr_in address = server_address();
 
-    f->fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    f->fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (f->fd < 0) {
         fail_errno("socket");
     }
