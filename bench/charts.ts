@@ -1,5 +1,5 @@
 /** A chart of each workload, as SVG. */
-import { init } from "npm:echarts@6.0.0";
+import { init } from "echarts";
 import type { Figure } from "./figures.ts";
 import type { Machine } from "./machine.ts";
 import { formatMachine } from "./report.ts";

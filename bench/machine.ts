@@ -50,6 +50,14 @@ export function chooseCores(): Cores {
   return { server, client };
 }
 
+/** The cores of this machine. */
+export function allCores(): number[] {
+  return Array.from(
+    { length: navigator.hardwareConcurrency },
+    (_, core) => core,
+  );
+}
+
 /** The numbers in a list such as `0-2,5`. */
 function parseList(list: string): number[] {
   return list.split(",").flatMap((range) => {

@@ -25,9 +25,7 @@ const TICK_NS = 10_000_000;
 
 /** What the process has used so far, in all its threads. */
 export function usage(pid: number): Usage {
-  const stat = Deno.readTextFileSync(`/proc/${pid}/stat`);
-  // The name in parentheses may hold spaces; the fields count from 3 after it.
-  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  const fields = statFields(pid);
   const userTicks = Number(fields[14 - 3]);
   const systemTicks = Number(fields[15 - 3]);
   const cpuNs = threadsNs(pid) ?? (userTicks + systemTicks) * TICK_NS;
@@ -44,6 +42,12 @@ export function cpuBetween(before: Usage, after: Usage): CpuTime {
     userSeconds: seconds * userShare,
     systemSeconds: seconds * (1 - userShare),
   };
+}
+
+/** The CPU time of this process and of its children that have ended. */
+export function familySeconds(): number {
+  const ticks = statFields(Deno.pid).slice(14 - 3, 18 - 3).map(Number);
+  return ticks.reduce((sum, ticks) => sum + ticks) * TICK_NS / 1e9;
 }
 
 /**
@@ -66,6 +70,13 @@ export function busySeconds(cores: number[]): number {
 export function residentKiB(pid: number): number {
   const status = Deno.readTextFileSync(`/proc/${pid}/status`);
   return Number(status.match(/^VmRSS:\s*(\d+) kB$/m)?.[1] ?? NaN);
+}
+
+/** What /proc says of a process, from the third field on. */
+function statFields(pid: number): string[] {
+  const stat = Deno.readTextFileSync(`/proc/${pid}/stat`);
+  // The name in parentheses may hold spaces.
+  return stat.slice(stat.lastIndexOf(")") + 2).split(" ");
 }
 
 /** The exact sum over the threads; null where the kernel does not keep it. */

@@ -84,8 +84,26 @@ export function median(values: number[]): number {
     : (sorted[middle - 1] + sorted[middle]) / 2;
 }
 
-/** What is written to a file: samples, statistics, ratios and verdicts. */
-export function summarize(result: Result) {
+/** A peer's samples and what they reduce to. */
+export interface PeerSummary extends PeerResult {
+  /** By figure. */
+  statistics: Record<string, Statistic>;
+  ratios: { figure: string; of: string; value: number | null }[];
+}
+
+/** What is written to a file. */
+export interface Summary {
+  workload: { name: string; title: string };
+  peers: PeerSummary[];
+  targets: (Omit<Target, "figure"> & {
+    figure: string;
+    value: number;
+    isMet: boolean;
+  })[];
+}
+
+/** Samples, statistics, ratios and verdicts, without the functions. */
+export function summarize(result: Result): Summary {
   const { name, title, columns } = result.workload;
   const ratios = columns.flatMap(({ figure, of }) =>
     of === undefined ? [] : [{ figure, of }]

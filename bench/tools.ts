@@ -33,6 +33,14 @@ export function benchFile(name: string): string {
   return fileURLToPath(new URL(name, import.meta.url));
 }
 
+/** The start of a command that runs a script by Deno. */
+export function denoRun(...more: string[]): string[] {
+  return [
+    Deno.execPath(),
+    ...["run", "--quiet", "--no-lock", "--allow-all", ...more],
+  ];
+}
+
 /**
  * The program that a variable names, or the first of `names` that is on the
  * PATH; undefined if there is none.

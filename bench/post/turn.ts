@@ -1,9 +1,9 @@
 /** One peer's turn between workers: a process of its own, started and ended. */
 import { Child } from "../children.ts";
+import { allCores } from "../machine.ts";
 import { busySeconds, usage } from "../measure.ts";
 import type { Count } from "../meter.ts";
-import { denoRun } from "../server/peers.ts";
-import { benchFile } from "../tools.ts";
+import { benchFile, denoRun } from "../tools.ts";
 import type { Context, Sample } from "../workload.ts";
 import type { Turn } from "./program.ts";
 
@@ -31,10 +31,7 @@ export async function takePostTurn(
     warmupSeconds,
     seconds,
   };
-  const all = Array.from(
-    { length: navigator.hardwareConcurrency },
-    (_, core) => core,
-  );
+  const all = allCores();
   const busyBefore = busySeconds(all);
   const startMs = performance.now();
   await using child = new Child([

@@ -1,5 +1,5 @@
 /** How many system calls a server makes, counted by strace(1). */
-import { Child } from "../children.ts";
+import type { Child } from "../children.ts";
 import { findProgram } from "../tools.ts";
 import type { Context, Sample } from "../workload.ts";
 import {

@@ -3,7 +3,6 @@ import {
   type Column,
   column,
   type Figure,
-  rate,
   ratio,
   spreadOf,
 } from "../figures.ts";
@@ -102,9 +101,8 @@ export const kept: Figure = {
   digits: 2,
 };
 
-/** The table of what servers do, counted in `unit`. */
-export function serverColumns(unit: string, own: string): Column[] {
-  const perSecond = rate(unit);
+/** The table of what servers do; `own` is the peer of Deno's own interface. */
+export function serverColumns(perSecond: Figure, own: string): Column[] {
   return [
     column(perSecond),
     spreadOf(perSecond),

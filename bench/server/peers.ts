@@ -1,5 +1,11 @@
 /** The servers that are compared, and how each is started. */
-import { benchFile, findProgram, isFile, type Tools } from "../tools.ts";
+import {
+  benchFile,
+  denoRun,
+  findProgram,
+  isFile,
+  type Tools,
+} from "../tools.ts";
 
 /** A server, by the command that starts it; it prints `listening on 127.0.0.1:PORT`. */
 export interface ServerProgram {
@@ -111,14 +117,6 @@ export function httpServers(): ServerProgram[] {
       label: "Deno, node:http",
       command: deno("node_http.mjs"),
     },
-  ];
-}
-
-/** The start of a command that runs a script by Deno. */
-export function denoRun(...more: string[]): string[] {
-  return [
-    Deno.execPath(),
-    ...["run", "--quiet", "--no-lock", "--allow-all", ...more],
   ];
 }
 

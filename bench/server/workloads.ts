@@ -61,7 +61,7 @@ export const serverWorkloads: readonly Workload[] = [
     ),
     name: "churn",
     title: "Churn: connect, 64 bytes and their echo, close; 50 at a time",
-    columns: serverColumns("connections", "deno-listen"),
+    columns: serverColumns(connections, "deno-listen"),
     charted: [connections, userUs],
     targets: [
       { peer: "edgewise", figure: connections, of: "c", atLeast: 0.85 },
@@ -89,7 +89,7 @@ export const serverWorkloads: readonly Workload[] = [
     ),
     name: "udp-64",
     title: "UDP echo: 64 bytes, sockets: 16, datagrams in flight on each: 8",
-    columns: serverColumns("datagrams", "deno-listen"),
+    columns: serverColumns(datagrams, "deno-listen"),
     charted: [datagrams, userUs],
     targets: [
       ...["edgewise", "edgewise-single"].map((peer): Target => (
@@ -114,7 +114,7 @@ function echo(
     name: `echo-${sizeBytes}-${connections}${pipelined}`,
     title: `Echo: ${sizeBytes} bytes, connections: ${connections}, ` +
       `messages in flight on each: ${depth}`,
-    columns: serverColumns("messages", "deno-listen"),
+    columns: serverColumns(messages, "deno-listen"),
     charted: [messages, userUs],
     targets,
   };
@@ -130,7 +130,7 @@ function http(name: string, depth: number, targets: Target[]): Workload {
     name,
     title: `HTTP: a short text, connections: 50, requests in flight on each: ` +
       depth,
-    columns: [...serverColumns("requests", "deno-serve"), column(wrkRate)],
+    columns: [...serverColumns(requests, "deno-serve"), column(wrkRate)],
     charted: [requests, userUs],
     targets,
     measurings: depth > 1 ? 1 : 2,
@@ -144,6 +144,7 @@ function idle(count: number): Workload {
     sizeBytes: 64,
     depth: 1,
   };
+  // Ten thousand connections take their time: these are left out.
   const without = new Set(["bare-ffi", "deno-net"]);
   const servers = (tools: Tools) =>
     tcpServers(tools).filter(({ name }) => !without.has(name));

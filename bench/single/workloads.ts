@@ -1,7 +1,6 @@
 /** What one process does by itself, and what it must reach. */
 import { column, type Figure, rate, ratio, spreadOf } from "../figures.ts";
-import { denoRun } from "../server/peers.ts";
-import { findProgram } from "../tools.ts";
+import { denoRun, findProgram } from "../tools.ts";
 import type { Candidate, Target, Workload } from "../workload.ts";
 import { takeSingleTurn } from "./turn.ts";
 

@@ -1,9 +1,9 @@
 /** How long a program takes to start and end, against an empty one. */
 import { column, type Figure } from "../figures.ts";
-import { busySeconds } from "../measure.ts";
+import { allCores } from "../machine.ts";
+import { busySeconds, familySeconds } from "../measure.ts";
 import { median } from "../results.ts";
-import { denoRun } from "../server/peers.ts";
-import { benchFile } from "../tools.ts";
+import { benchFile, denoRun } from "../tools.ts";
 import type { Context, Peer, Sample, Workload } from "../workload.ts";
 
 const startMs: Figure = {
@@ -48,15 +48,12 @@ async function takeTurn(
   file: string,
   { warmupSeconds, seconds }: Context,
 ): Promise<Sample> {
-  const all = Array.from(
-    { length: navigator.hardwareConcurrency },
-    (_, core) => core,
-  );
+  const all = allCores();
   let ms: number[] = [];
   let above: number[] = [];
   const beginMs = performance.now();
   const busyBefore = busySeconds(all);
-  const ownBefore = childrenSeconds();
+  const ownBefore = familySeconds();
   for (let isWarm = false;;) {
     const emptyMs = await run(EMPTY);
     const programMs = await run(file);
@@ -69,7 +66,7 @@ async function takeTurn(
       above = [];
     } else if (elapsedSeconds >= warmupSeconds + seconds) {
       const busy = busySeconds(all) - busyBefore;
-      const foreign = busy - (childrenSeconds() - ownBefore);
+      const foreign = busy - (familySeconds() - ownBefore);
       return {
         startMs: median(ms),
         aboveMs: median(above),
@@ -89,12 +86,4 @@ async function run(file: string): Promise<number> {
   }).output();
   if (!success) throw new Error(`${file} failed`);
   return performance.now() - beginMs;
-}
-
-/** The CPU time of this process and of its children that have ended. */
-function childrenSeconds(): number {
-  const stat = Deno.readTextFileSync("/proc/self/stat");
-  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-  const ticks = fields.slice(14 - 3, 18 - 3).map(Number);
-  return ticks.reduce((sum, ticks) => sum + ticks) / 100;
 }
