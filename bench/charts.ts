@@ -62,7 +62,8 @@ export function drawChart(result: Result, where: string): string {
         text(where, { left: 12, bottom: 6, color: faint, fontSize: 11 }),
         ...charted.flatMap(({ title, means }, at) => {
           const left = LABELS + at * (panel + GAP);
-          const width = panel + VALUES;
+          // Readers have wider letters than are reckoned with.
+          const width = (panel + VALUES) * 0.8;
           return [
             text(title, { left, top: 40, color: ink, fontSize: 13 }),
             text(means, { left, top: 60, color: faint, fontSize: 11, width }),
