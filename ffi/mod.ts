@@ -103,6 +103,7 @@ export * from "./multicast.ts";
 export * from "./name_lookup.ts";
 export * from "./poll.ts";
 export * from "./processes.ts";
+export * from "./runtime_errors.ts";
 export * from "./signal_listener_runtime_deno.ts";
 export * from "./signals.ts";
 export * from "./sockaddr.ts";

@@ -6,6 +6,8 @@
  * @module
  */
 
+import type { RuntimeErrorName } from "./runtime_errors.ts";
+
 /** The C types in use, by the names that Deno gives them. */
 export type NativeType = "i32" | "u32" | "u64" | "buffer" | "pointer" | "void";
 
@@ -54,6 +56,9 @@ export type Symbols<T extends SymbolTable> = {
   readonly [K in keyof T]: Call<T[K]>;
 };
 
+/** A class of errors. */
+export type ErrorClass = new (message: string, options?: ErrorOptions) => Error;
+
 /** A JavaScript runtime, as far as the raw layer needs one. */
 export interface Runtime {
   /** `process.platform`'s name of the system: "linux". */
@@ -67,6 +72,8 @@ export interface Runtime {
    * asks the user.
    */
   granted(path?: string): boolean;
+  /** The class of errors that the runtime's own network calls throw by a name. */
+  errorClass(name: RuntimeErrorName): ErrorClass;
   /**
    * The source of an expression that opens symbols as `open` does, for a worker
    * that can load no module.

@@ -58,6 +58,11 @@ export const bunRuntime: Runtime = {
 
   granted: () => true,
 
+  errorClass: (name) =>
+    class extends Error {
+      override readonly name = name;
+    },
+
   openSource: `(path, table) => {
     const { dlopen } = process.getBuiltinModule("bun:ffi");
     const types = ${JSON.stringify(bunTypes)};

@@ -24,6 +24,8 @@ export const denoRuntime: Runtime = {
     return status.state === "granted" && !status.partial;
   },
 
+  errorClass: (name) => Deno.errors[name],
+
   openSource: "(path, table) => Deno.dlopen(path, table).symbols",
 
   open<T extends SymbolTable>(path: string, table: T): Symbols<T> {

@@ -93,7 +93,8 @@ export function adopt(
   return connection;
 }
 
-function isHostName(hostname: string): boolean {
+/** Whether it is a name to look up, and no address. */
+export function isHostName(hostname: string): boolean {
   return typeof hostname === "string" && hostname.length <= HOST_NAME_MAX &&
     HOST_NAME.test(hostname);
 }

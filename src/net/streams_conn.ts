@@ -1,0 +1,291 @@
+/**
+ * A connection that is read when somebody asks: the interface of `Deno.Conn`
+ * over one descriptor of an engine.
+ *
+ * @module
+ */
+
+import {
+  asRuntimeError,
+  EAGAIN,
+  EINTR,
+  ENOTCONN,
+  MSG_NOSIGNAL,
+  runtimeError,
+  SHUT_WR,
+  SystemError,
+} from "../../ffi/mod.ts";
+import { FdEvent } from "../fd_event.ts";
+import type { OwnHandlers } from "../fd_handlers.ts";
+import { queueRead } from "../interest.ts";
+import { streamRules, triggerRules } from "../trigger.ts";
+import { setSocketOption } from "./socket_options.ts";
+import { localAddr, remoteAddr } from "./streams_address.ts";
+import { Presence } from "./streams_attendance.ts";
+import type { StreamHost } from "./streams_host.ts";
+import { Operations } from "./streams_operations.ts";
+import type {
+  Addr,
+  Conn,
+  NetAddr,
+  TcpConn,
+  WaitOptions,
+} from "./streams_types.ts";
+import { type ByteSource, WebStreams } from "./streams_web.ts";
+
+/** What a read gives: a count, or a chunk where no memory was given. */
+type Received = number | Uint8Array<ArrayBuffer> | null;
+
+/** How connections of one listener, or of one call, are. */
+export interface ConnSettings {
+  readonly host: StreamHost;
+  readonly allowHalfOpen: boolean;
+}
+
+/** A stream connection. */
+export class StreamConn<A extends Addr = Addr> implements Conn<A>, ByteSource {
+  readonly localAddr: A;
+  readonly remoteAddr: A;
+  readonly #host: StreamHost;
+  readonly #event: FdEvent;
+  readonly #presence: Presence;
+  /** Memory to read into; null for a chunk. */
+  readonly #reads: Operations<Uint8Array | null, Received>;
+  /** Bytes to write; null for the end. */
+  readonly #writes: Operations<Uint8Array | null, number>;
+  readonly #streams: WebStreams;
+
+  static readonly #events: OwnHandlers = {
+    read: (event) => (event.data as StreamConn).#readable(),
+    write: (event) => (event.data as StreamConn).#writable(),
+    error: (event, error) => (event.data as StreamConn).#hungUp(error),
+    engineClosed: (event) => (event.data as StreamConn).close(),
+  };
+
+  /** Takes over a connected, nonblocking socket. */
+  constructor({ host, allowHalfOpen }: ConnSettings, fd: number) {
+    const { calls } = host.parts;
+    this.localAddr = localAddr(calls, fd) as A;
+    this.remoteAddr = remoteAddr(calls, fd, this.localAddr) as A;
+    this.#host = host;
+    const rules = streamRules(triggerRules("edge"));
+    this.#event = new FdEvent(fd, StreamConn.#events, host.parts, rules);
+    this.#event.data = this;
+    this.#presence = new Presence(host.attendance);
+    this.#reads = new Operations(this.#presence);
+    this.#writes = new Operations(this.#presence);
+    this.#streams = new WebStreams(this, allowHalfOpen);
+    host.parts.registry.add(this.#event);
+    // Both directions at once: one epoll_ctl for the connection's life.
+    this.#event.enable();
+    this.#event.blockWrite();
+    this.#event.writeReady = true;
+  }
+
+  get readable(): ReadableStream<Uint8Array<ArrayBuffer>> {
+    return this.#streams.readable;
+  }
+
+  get writable(): WritableStream<Uint8Array<ArrayBufferLike>> {
+    return this.#streams.writable;
+  }
+
+  read(p: Uint8Array, options?: WaitOptions): Promise<number | null> {
+    if (p.byteLength === 0) return Promise.resolve(0);
+    return this.#read(p, options?.signal) as Promise<number | null>;
+  }
+
+  readChunk(): Promise<Uint8Array<ArrayBuffer> | null> {
+    return this.#read(null, undefined) as Promise<
+      Uint8Array<ArrayBuffer> | null
+    >;
+  }
+
+  write(p: Uint8Array, options?: WaitOptions): Promise<number> {
+    const refusal = this.#refusal(options?.signal);
+    if (refusal !== null) return refusal;
+    if (p.byteLength === 0) return Promise.resolve(0);
+    return this.#write(p, options?.signal);
+  }
+
+  async closeWrite(): Promise<void> {
+    await (this.#refusal(undefined) ?? this.#write(null, undefined));
+  }
+
+  close(): void {
+    if (this.#event.closed) return;
+    this.#event.close();
+    const reason = runtimeError("Interrupted", "operation canceled");
+    this.#reads.failAll(reason);
+    this.#writes.failAll(reason);
+    this.#presence.closed();
+  }
+
+  ref(): void {
+    this.#presence.ref();
+  }
+
+  unref(): void {
+    this.#presence.unref();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    this.close();
+    return Promise.resolve();
+  }
+
+  /** Sets an option of the socket. */
+  protected setOption(
+    option: "TCP_NODELAY" | "SO_KEEPALIVE",
+    value: boolean,
+  ): void {
+    if (this.#event.closed) throw closedError();
+    setSocketOption(this.#host.parts.calls, this.#event.fd, option, value);
+  }
+
+  /** Why nothing can be asked of it; null where it can. */
+  #refusal(signal: AbortSignal | undefined): Promise<never> | null {
+    if (this.#event.closed) return Promise.reject(closedError());
+    return signal?.aborted ? Promise.reject(signal.reason) : null;
+  }
+
+  #read(
+    target: Uint8Array | null,
+    signal: AbortSignal | undefined,
+  ): Promise<Received> {
+    const refusal = this.#refusal(signal);
+    if (refusal !== null) return refusal;
+    const event = this.#event;
+    if (event.readReady && this.#reads.empty) {
+      if (this.#host.hasTime) {
+        const count = this.#receive(target);
+        if (count >= 0) {
+          this.#host.spend(count);
+          return Promise.resolve(this.#received(count, target));
+        }
+        if (count !== -EAGAIN) {
+          return Promise.reject(this.#error("recv", count));
+        }
+      } else queueRead(event);
+    }
+    return this.#reads.add(target, signal);
+  }
+
+  #write(
+    bytes: Uint8Array | null,
+    signal: AbortSignal | undefined,
+  ): Promise<number> {
+    const event = this.#event;
+    if (this.#writes.empty) {
+      if (event.writeReady && this.#host.hasTime) {
+        const count = this.#send(bytes);
+        if (count >= 0) {
+          this.#host.spend(count);
+          return Promise.resolve(count);
+        }
+        if (count !== -EAGAIN) {
+          return Promise.reject(this.#error("send", count));
+        }
+      }
+      event.enableWrite();
+    }
+    return this.#writes.add(bytes, signal);
+  }
+
+  /** There may be something to read. */
+  #readable(): void {
+    while (!this.#reads.empty) {
+      const { target } = this.#reads;
+      const count = this.#receive(target);
+      if (count === -EAGAIN) return;
+      if (count < 0) this.#reads.fail(this.#error("recv", count));
+      else this.#reads.settle(this.#received(count, target));
+    }
+  }
+
+  /** There may be room to write. */
+  #writable(): void {
+    while (!this.#writes.empty) {
+      const count = this.#send(this.#writes.target);
+      if (count === -EAGAIN) return;
+      if (count < 0) this.#writes.fail(this.#error("send", count));
+      else this.#writes.settle(count);
+    }
+    this.#event.blockWrite();
+  }
+
+  /** ERR or HUP alone, or a change that the kernel refused. */
+  #hungUp(error: SystemError | null): void {
+    if (error === null) {
+      // What was asked of the socket tells why, and nothing of it waits now.
+      this.#readable();
+      this.#writable();
+      return;
+    }
+    const reason = asRuntimeError(error);
+    this.#reads.failAll(reason);
+    this.#writes.failAll(reason);
+  }
+
+  /** Bytes read, 0 at the end, or the negative errno. */
+  #receive(target: Uint8Array | null): number {
+    const event = this.#event;
+    const { calls } = this.#host.parts;
+    const bytes = target ?? this.#host.chunk;
+    let count: number;
+    do count = calls.recv(event.fd, bytes, 0); while (count === -EINTR);
+    // A short read has taken all, unless reads stop early: at the end, at urgent
+    // data, or at a unix socket's message with descriptors.
+    const drained = count > 0 && count < bytes.byteLength && !event.eof &&
+      !event.urgent && this.localAddr.transport === "tcp";
+    if (drained || count === -EAGAIN) event.readReady = false;
+    return count;
+  }
+
+  #received(count: number, target: Uint8Array | null): Received {
+    if (count === 0) return null;
+    return target === null ? this.#host.chunk.slice(0, count) : count;
+  }
+
+  /** Bytes sent, or the negative errno. */
+  #send(bytes: Uint8Array | null): number {
+    const event = this.#event;
+    const { calls } = this.#host.parts;
+    if (bytes === null) {
+      const result = calls.shutdown(event.fd, SHUT_WR);
+      // The peer has reset the connection: there is nothing left to end.
+      return result === -ENOTCONN ? 0 : result;
+    }
+    let count: number;
+    do count = calls.send(event.fd, bytes, MSG_NOSIGNAL); while (
+      count === -EINTR
+    );
+    if (count === -EAGAIN) event.writeReady = false;
+    return count;
+  }
+
+  #error(syscall: string, errno: number): Error {
+    return asRuntimeError(
+      new SystemError(syscall, errno, { fd: this.#event.fd }),
+    );
+  }
+}
+
+/** A TCP connection. */
+export class TcpStreamConn extends StreamConn<NetAddr> implements TcpConn {
+  setNoDelay(noDelay = true): void {
+    this.setOption("TCP_NODELAY", noDelay);
+  }
+
+  setKeepAlive(keepAlive = true): void {
+    this.setOption("SO_KEEPALIVE", keepAlive);
+  }
+}
+
+function closedError(): Error {
+  return runtimeError("BadResource", "The connection has been closed");
+}

@@ -1,0 +1,100 @@
+/**
+ * The engine that streams live on: one that all of a thread share, or one that
+ * was given.
+ *
+ * @module
+ */
+
+import { systemCalls } from "../../ffi/mod.ts";
+import { Engine } from "../engine.ts";
+import type { EngineParts } from "../parts.ts";
+import { FAST, type Task, TASK_WORK } from "../work_queue.ts";
+import { Attendance } from "./streams_attendance.ts";
+
+/**
+ * What may be done at once in a turn of the engine: a loop of promises that
+ * never has to wait would keep everything else of its thread waiting.
+ */
+const TURN_BYTES = 4 * 1024 * 1024;
+/** What an operation counts for, beside its bytes. */
+const OPERATION_BYTES = 4 * 1024;
+
+/** Bytes of a chunk of a readable stream, at the most. */
+const CHUNK_BYTES = 64 * 1024;
+
+/** An engine with streams on it. */
+export class StreamHost {
+  readonly engine: Engine;
+  readonly parts: EngineParts;
+  readonly attendance: Attendance;
+  #chunk: Uint8Array | null = null;
+  #turn = -1;
+  #bytesLeft = 0;
+
+  constructor(engine: Engine, attendance: Attendance) {
+    this.engine = engine;
+    this.parts = engine.parts;
+    this.attendance = attendance;
+  }
+
+  /** Where chunks of unknown length are received. Valid until the next one is. */
+  get chunk(): Uint8Array {
+    return this.#chunk ??= new Uint8Array(CHUNK_BYTES);
+  }
+
+  /** Whether an operation may be done at once, and not in a later turn. */
+  get hasTime(): boolean {
+    const { turns } = this.parts.metrics;
+    if (this.#turn !== turns) {
+      this.#turn = turns;
+      this.#bytesLeft = TURN_BYTES;
+    }
+    return this.#bytesLeft > 0;
+  }
+
+  /** An operation was done at once. */
+  spend(bytes: number): void {
+    this.#bytesLeft -= OPERATION_BYTES + bytes;
+  }
+}
+
+let shared: StreamHost | null = null;
+const given = new WeakMap<Engine, StreamHost>();
+
+/** The host on an engine, or the one that this thread's streams share. */
+export function hostOn(engine: Engine | undefined): StreamHost {
+  if (engine === undefined) return shared ??= startShared();
+  let host = given.get(engine);
+  if (host === undefined) {
+    // Nobody asks how it is to wait: it waits as it does.
+    host = new StreamHost(engine, new Attendance(() => {}, () => {}));
+    given.set(engine, host);
+  }
+  return host;
+}
+
+/** An engine that waits as its streams want it to, and goes when they are gone. */
+function startShared(): StreamHost {
+  const attendance = new Attendance(
+    () => ring(engine.parts),
+    () => {
+      shared = null;
+      engine.close();
+    },
+  );
+  const engine = new Engine({}, {
+    ...systemCalls,
+    waitReadable: (fd, timeoutMs) => attendance.wait(fd, timeoutMs),
+  });
+  // Not before there is something open on it. Rejects only if the kernel fails
+  // it; nobody could go on then.
+  queueMicrotask(() => engine.start());
+  return new StreamHost(engine, attendance);
+}
+
+/** Ends the engine's wait, so that it thinks again about how to. */
+function ring(parts: EngineParts): void {
+  const nothing: Task = { source: parts, run: () => 0 };
+  parts.queues.push(FAST, nothing, TASK_WORK);
+  parts.touched();
+}

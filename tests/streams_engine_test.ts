@@ -1,0 +1,156 @@
+/** The engine under streams: shared, lazy and gone when idle, or given. */
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { Engine } from "../mod.ts";
+import { connect, listen, type TcpConn } from "../src/net/streams.ts";
+import { openDescriptors, test } from "./support/descriptors.ts";
+import { TRIGGERS } from "./support/net_engine.ts";
+import { bytes, pattern, readBytes, text } from "./support/stream_nets.ts";
+import { until, within } from "./support/within.ts";
+
+const hostname = "127.0.0.1";
+
+async function pairOn(
+  engine?: Engine,
+  allowHalfOpen = false,
+): Promise<[TcpConn, TcpConn]> {
+  const options = { allowHalfOpen, ...(engine === undefined ? {} : { engine }) };
+  using listener = listen({ hostname, port: 0, ...options });
+  const connecting = connect({ port: listener.addr.port, ...options });
+  return [await listener.accept(), await connecting];
+}
+
+const epolls = () =>
+  [...openDescriptors().values()].filter((to) => to.includes("eventpoll"))
+    .length;
+
+test("the shared engine comes with the first stream and goes with the last", async () => {
+  const before = epolls();
+  for (let round = 0; round < 3; round++) {
+    const [server, client] = await pairOn();
+    const [other, peer] = await pairOn();
+    assertEquals(epolls(), before + 1);
+    for (const conn of [server, client, other, peer]) conn.close();
+    await until(() => epolls() === before);
+  }
+});
+
+test("what fails leaves no engine behind", async () => {
+  const before = epolls();
+  try {
+    listen({ hostname: "203.0.113.1" });
+  } catch { /* it is not this machine's */ }
+  await assertRejects(() => connect({ port: 0 }), RangeError);
+  await until(() => epolls() === before);
+});
+
+for (const trigger of TRIGGERS) {
+  test(`streams work on a given engine beside its connections (${trigger})`, async () => {
+    using engine = new Engine({ trigger });
+    const running = engine.start();
+    const echo = engine.listen({}, {
+      data: (connection, chunk) => void connection.write(chunk),
+    });
+    const [server, client] = await pairOn(engine);
+    const other = await connect({ port: echo.port, engine });
+    const large = pattern(200_000);
+    const [, back] = await within(Promise.all([
+      other.write(large.subarray(0, 50_000)),
+      readBytes(other, 50_000),
+    ]));
+    assertEquals(back, large.subarray(0, 50_000));
+    await server.write(bytes("hello"));
+    assertEquals(text(await readBytes(client, 5)), "hello");
+    for (const conn of [server, client, other]) conn.close();
+    engine.stop();
+    await running;
+  });
+}
+
+test("closing the given engine closes the streams on it", async () => {
+  const engine = new Engine();
+  const running = engine.start();
+  const [server, client] = await pairOn(engine);
+  const listener = listen({ hostname, port: 0, engine });
+  const settled = Promise.allSettled([
+    client.read(new Uint8Array(1)),
+    listener.accept(),
+    connect({ port: 9, hostname: "203.0.113.1", engine }),
+  ]);
+  engine.close();
+  const results = await within(settled);
+  assertEquals(results.map(({ status }) => status), Array(3).fill("rejected"));
+  await assertRejects(() => server.write(bytes("x")), Deno.errors.BadResource);
+  await running;
+});
+
+test("a loop that always has something to read and write lets others have their turn", async () => {
+  const [server, client] = await pairOn();
+  let others = 0;
+  let moved = 0;
+  const counting = setInterval(() => others++);
+  const sending = (async () => {
+    const chunk = new Uint8Array(512);
+    try {
+      for (;;) await server.write(chunk);
+    } catch { /* closed below */ }
+  })();
+  const buffer = new Uint8Array(512);
+  while (others < 20) moved += await client.read(buffer) ?? 0;
+  clearInterval(counting);
+  assert(moved > 0);
+  client.close();
+  server.close();
+  await sending;
+});
+
+test("with allowHalfOpen each stream ends its own half", async () => {
+  const [server, client] = await pairOn(undefined, true);
+  const writer = client.writable.getWriter();
+  await writer.write(bytes("question"));
+  await writer.close();
+  const question = await new Response(server.readable).text();
+  assertEquals(question, "question");
+  const answer = server.writable.getWriter();
+  await answer.write(bytes("answer"));
+  await answer.close();
+  await assertRejects(() => server.closeWrite(), Deno.errors.BadResource);
+  assertEquals(await new Response(client.readable).text(), "answer");
+  await assertRejects(() => client.closeWrite(), Deno.errors.BadResource);
+});
+
+test("several accept() wait in their order", async () => {
+  using listener = listen({ hostname, port: 0 });
+  const accepting = [listener.accept(), listener.accept()];
+  for (const next of accepting) {
+    using client = await connect({ port: listener.addr.port });
+    using server = await within(next);
+    assertEquals(server.remoteAddr, client.localAddr);
+  }
+});
+
+test("an abstract unix name works, and an unbound end has no path", async () => {
+  const path = `\0edgewise-streams-${Deno.pid}`;
+  await using listener = listen({ transport: "unix", path });
+  const connecting = connect({ transport: "unix", path });
+  await using server = await listener.accept();
+  await using client = await connecting;
+  assertEquals(client.remoteAddr, { transport: "unix", path });
+  assertEquals(server.remoteAddr, { transport: "unix", path: "" });
+});
+
+test("a thousand connections come and go", async () => {
+  using listener = listen({ hostname, port: 0, tcpBacklog: 1024 });
+  const { port } = listener.addr;
+  const serving = (async () => {
+    for await (const conn of listener) conn.readable.pipeTo(conn.writable);
+  })();
+  for (let batch = 0; batch < 10; batch++) {
+    await Promise.all(Array.from({ length: 100 }, async () => {
+      using conn = await connect({ port });
+      await conn.write(bytes("ping"));
+      assertEquals(text(await readBytes(conn, 4)), "ping");
+    }));
+  }
+  listener.close();
+  await serving;
+});
