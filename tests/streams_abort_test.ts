@@ -20,12 +20,15 @@ async function withFullBacklog(fn: (port: number) => Promise<void>) {
   }
 }
 
-netTest("connect() rejects at once with the reason of a signal", async (net) => {
-  const reason = new Error("enough");
-  const signal = AbortSignal.abort(reason);
-  const error = await assertRejects(() => net.connect({ port: 1, signal }));
-  assert(error === reason);
-});
+netTest(
+  "connect() rejects at once with the reason of a signal",
+  async (net) => {
+    const reason = new Error("enough");
+    const signal = AbortSignal.abort(reason);
+    const error = await assertRejects(() => net.connect({ port: 1, signal }));
+    assert(error === reason);
+  },
+);
 
 netTest("connect() can be aborted while it waits", async (net) => {
   await withFullBacklog(async (port) => {

@@ -13,7 +13,10 @@ async function pairOn(
   engine?: Engine,
   allowHalfOpen = false,
 ): Promise<[TcpConn, TcpConn]> {
-  const options = { allowHalfOpen, ...(engine === undefined ? {} : { engine }) };
+  const options = {
+    allowHalfOpen,
+    ...(engine === undefined ? {} : { engine }),
+  };
   using listener = listen({ hostname, port: 0, ...options });
   const connecting = connect({ port: listener.addr.port, ...options });
   return [await listener.accept(), await connecting];
@@ -116,6 +119,13 @@ test("with allowHalfOpen each stream ends its own half", async () => {
   await assertRejects(() => server.closeWrite(), Deno.errors.BadResource);
   assertEquals(await new Response(client.readable).text(), "answer");
   await assertRejects(() => client.closeWrite(), Deno.errors.BadResource);
+});
+
+test("several listeners share a port if they ask to", () => {
+  using first = listen({ hostname, port: 0, reusePort: true });
+  const { port } = first.addr;
+  using second = listen({ hostname, port, reusePort: true });
+  assertEquals(second.addr.port, port);
 });
 
 test("several accept() wait in their order", async () => {

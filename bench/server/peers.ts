@@ -35,6 +35,11 @@ export function tcpServers(tools: Tools): ServerProgram[] {
       command: deno("edgewise.ts"),
     },
     {
+      name: "edgewise-streams",
+      label: "Edgewise, listen of /streams",
+      command: deno("edgewise_streams.ts"),
+    },
+    {
       name: "deno-listen",
       label: "Deno, Deno.listen",
       command: deno("deno_listen.ts"),

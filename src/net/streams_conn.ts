@@ -18,6 +18,7 @@ import {
 import { FdEvent } from "../fd_event.ts";
 import type { OwnHandlers } from "../fd_handlers.ts";
 import { queueRead } from "../interest.ts";
+import { INACTIVE } from "../states.ts";
 import { streamRules, triggerRules } from "../trigger.ts";
 import { setSocketOption } from "./socket_options.ts";
 import { localAddr, remoteAddr } from "./streams_address.ts";
@@ -115,9 +116,9 @@ export class StreamConn<A extends Addr = Addr> implements Conn<A>, ByteSource {
   close(): void {
     if (this.#event.closed) return;
     this.#event.close();
-    const reason = runtimeError("Interrupted", "operation canceled");
-    this.#reads.failAll(reason);
-    this.#writes.failAll(reason);
+    if (!this.#reads.empty || !this.#writes.empty) {
+      this.#failAll(new SystemError("close", EINTR));
+    }
     this.#presence.closed();
   }
 
@@ -172,6 +173,8 @@ export class StreamConn<A extends Addr = Addr> implements Conn<A>, ByteSource {
         }
       } else queueRead(event);
     }
+    // The kernel has dropped it: it failed, or was hung up.
+    if (event.readBits === INACTIVE) event.enableRead();
     return this.#reads.add(target, signal);
   }
 
@@ -220,12 +223,15 @@ export class StreamConn<A extends Addr = Addr> implements Conn<A>, ByteSource {
 
   /** ERR or HUP alone, or a change that the kernel refused. */
   #hungUp(error: SystemError | null): void {
-    if (error === null) {
-      // What was asked of the socket tells why, and nothing of it waits now.
-      this.#readable();
-      this.#writable();
-      return;
-    }
+    if (error !== null) return this.#failAll(error);
+    // The calls themselves tell what has happened.
+    this.#readable();
+    this.#writable();
+    if (!this.#reads.empty) this.#event.enableRead();
+    if (!this.#writes.empty) this.#event.enableWrite();
+  }
+
+  #failAll(error: SystemError): void {
     const reason = asRuntimeError(error);
     this.#reads.failAll(reason);
     this.#writes.failAll(reason);

@@ -17,6 +17,7 @@ import {
 import { FdEvent } from "../fd_event.ts";
 import type { OwnHandlers } from "../fd_handlers.ts";
 import { queueRead } from "../interest.ts";
+import { INACTIVE } from "../states.ts";
 import { triggerRules } from "../trigger.ts";
 import { ACCEPT_QUEUE } from "../work_queue.ts";
 import { localAddr } from "./streams_address.ts";
@@ -80,6 +81,7 @@ export class StreamListener<T extends Conn, A extends Addr>
         if (fd !== -EAGAIN) return Promise.reject(this.#error(fd));
       } else queueRead(this.#event);
     }
+    if (this.#event.readBits === INACTIVE) this.#event.enableRead();
     return this.#accepts.add(null, signal);
   }
 

@@ -47,16 +47,21 @@ export class WebStreams {
 
   async #pull(controller: ReadableByteStreamController): Promise<void> {
     const request = controller.byobRequest;
-    if (request === null) {
-      const chunk = await this.#source.readChunk();
-      if (chunk !== null) return controller.enqueue(chunk);
-      controller.close();
-    } else {
-      // The stream's own memory, which nobody else has while this is pending.
-      const count = await this.#source.read(request.view as Uint8Array);
-      if (count !== null) return request.respond(count);
-      controller.close();
-      request.respond(0);
+    try {
+      if (request === null) {
+        const chunk = await this.#source.readChunk();
+        if (chunk !== null) return controller.enqueue(chunk);
+        controller.close();
+      } else {
+        // The stream's own memory, which nobody else has while this is pending.
+        const count = await this.#source.read(request.view as Uint8Array);
+        if (count !== null) return request.respond(count);
+        controller.close();
+        request.respond(0);
+      }
+    } catch (error) {
+      this.#source.close();
+      throw error;
     }
     this.#ended();
   }

@@ -5,9 +5,7 @@ import { test } from "./descriptors.ts";
 /** Something with the interface of `Deno.listen` and `Deno.connect`. */
 export interface Net {
   readonly name: "deno" | "edgewise";
-  listen(
-    options: Deno.TcpListenOptions & { reusePort?: boolean },
-  ): Deno.TcpListener;
+  listen(options: Deno.TcpListenOptions): Deno.TcpListener;
   listenUnix(path: string): Deno.UnixListener;
   connect(options: Deno.ConnectOptions): Promise<Deno.TcpConn>;
   connectUnix(path: string): Promise<Deno.UnixConn>;
@@ -95,7 +93,9 @@ export async function readBytes(
 
 /** The chunks as one. */
 export function joined(chunks: readonly Uint8Array[]): Uint8Array {
-  const all = new Uint8Array(chunks.reduce((sum, { length }) => sum + length, 0));
+  const all = new Uint8Array(
+    chunks.reduce((sum, { length }) => sum + length, 0),
+  );
   let at = 0;
   for (const chunk of chunks) {
     all.set(chunk, at);
