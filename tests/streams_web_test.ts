@@ -211,6 +211,5 @@ pairTest(
     writer.closed.catch(() => {});
     const chunk = "text" as unknown as Uint8Array;
     await assertRejects(() => writer.write(chunk), TypeError);
-    client.close();
   },
 );
