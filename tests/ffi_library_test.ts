@@ -42,6 +42,10 @@ class FakeRuntime implements Runtime {
   view(): never {
     throw new Error("not reached");
   }
+
+  errorClass(): never {
+    throw new Error("not reached");
+  }
 }
 
 const DEBIAN = "/lib/x86_64-linux-gnu/libc.so.6";

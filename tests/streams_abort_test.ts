@@ -66,7 +66,10 @@ test("accept() can be aborted, and loses no connection by it", async () => {
   using listener = listen({ hostname, port: 0 });
   const controller = new AbortController();
   const { signal } = controller;
-  const aborted = assertRejects(() => listener.accept({ signal }));
+  const aborted = assertRejects(
+    () => listener.accept({ signal }),
+    Error,
+  );
   const accepting = listener.accept();
   controller.abort(new Error("enough"));
   assertEquals((await aborted).message, "enough");
@@ -86,7 +89,10 @@ test("read() can be aborted, and loses no byte by it", async () => {
     const controller = new AbortController();
     const { signal } = controller;
     if (when === "before") controller.abort(new Error(when));
-    const failed = assertRejects(() => client.read(buffer, { signal }));
+    const failed = assertRejects(
+      () => client.read(buffer, { signal }),
+      Error,
+    );
     controller.abort(new Error(when));
     assertEquals((await failed).message, when);
   }

@@ -3,11 +3,14 @@
  * which take a Duplex of node:stream.
  */
 import { assert, assertEquals } from "@std/assert";
-import { Aedes } from "aedes";
-import { type IClientOptions, MqttClient } from "mqtt";
 import { Buffer } from "node:buffer";
-import { once } from "node:events";
 import { Duplex } from "node:stream";
+import {
+  type ClientOptions,
+  createBroker,
+  createClient,
+  type MqttClient,
+} from "./support/mqtt.ts";
 import {
   bytes,
   type Net,
@@ -17,21 +20,15 @@ import {
 } from "./support/stream_nets.ts";
 import { until, within } from "./support/within.ts";
 
-const OPTIONS: IClientOptions = {
-  reconnectPeriod: 0,
-  keepalive: 0,
-  protocolVersion: 4,
-};
-
-/** A broker that serves a net's connections. */
+/** A broker that serves a net's connections, and what makes clients of it. */
 async function withBroker(
   net: Net,
   fn: (
-    connect: (options?: IClientOptions) => Promise<MqttClient>,
+    connect: (options?: ClientOptions) => Promise<MqttClient>,
     conns: Deno.Conn[],
   ) => Promise<void>,
 ): Promise<void> {
-  const broker = await Aedes.createBroker();
+  const broker = await createBroker();
   const listener = net.listen({ hostname: "127.0.0.1", port: 0 });
   const conns: Deno.Conn[] = [];
   const clients: MqttClient[] = [];
@@ -41,13 +38,14 @@ async function withBroker(
   await fn(async (options = {}) => {
     const conn = await net.connect({ port: listener.addr.port });
     conns.push(conn);
-    const client = new MqttClient(() => asDuplex(conn), {
-      ...OPTIONS,
-      ...options,
-    });
+    const quiet = { reconnectPeriod: 0, keepalive: 0 };
+    const client = await createClient(asDuplex(conn), { ...quiet, ...options });
     client.on("error", () => {});
     clients.push(client);
-    await within(once(client, "connect"), "connecting");
+    const connected = new Promise<void>((resolve) =>
+      client.once("connect", resolve)
+    );
+    await within(connected, "connecting");
     return client;
   }, conns);
   for (const client of clients) await within(client.endAsync(true));
@@ -57,7 +55,9 @@ async function withBroker(
 }
 
 function asDuplex(conn: Deno.Conn): Duplex {
-  const duplex = Duplex.fromWeb(conn);
+  const { readable, writable } = conn;
+  const duplex = Duplex.fromWeb({ readable, writable });
+  // What fails is told by the broker and the clients.
   duplex.on("error", () => {});
   return duplex;
 }

@@ -14,8 +14,9 @@ import { within } from "./support/within.ts";
 const { errors } = Deno;
 
 pairTest("a stream is the same each time it is asked for", ({ client }) => {
-  assert(client.readable === client.readable);
-  assert(client.writable === client.writable);
+  const { readable, writable } = client;
+  assert(client.readable === readable);
+  assert(client.writable === writable);
 });
 
 pairTest("piping a connection to itself is an echo", async (pair) => {
