@@ -121,6 +121,19 @@ test("with allowHalfOpen each stream ends its own half", async () => {
   await assertRejects(() => client.closeWrite(), Deno.errors.BadResource);
 });
 
+test("with allowHalfOpen too, cancelling and aborting close the connection", async () => {
+  for (const end of ["cancel", "abort"] as const) {
+    const [server, client] = await pairOn(undefined, true);
+    const reader = client.readable.getReader();
+    const reading = reader.read().catch(() => {});
+    if (end === "cancel") await reader.cancel();
+    else await client.writable.abort();
+    await within(reading);
+    assertEquals(await server.read(new Uint8Array(1)), null);
+    server.close();
+  }
+});
+
 test("several listeners share a port if they ask to", () => {
   using first = listen({ hostname, port: 0, reusePort: true });
   const { port } = first.addr;

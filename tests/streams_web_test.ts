@@ -206,11 +206,15 @@ pairTest("a writable stream tells of a peer that is gone", async (pair) => {
 });
 
 pairTest(
-  "what is no bytes can't be written to a stream",
+  "what is no bytes fails a stream that it is written to",
   async ({ client }) => {
     const writer = client.writable.getWriter();
     writer.closed.catch(() => {});
     const chunk = "text" as unknown as Uint8Array;
     await assertRejects(() => writer.write(chunk), TypeError);
+    await assertRejects(
+      () => client.read(new Uint8Array(1)),
+      errors.BadResource,
+    );
   },
 );

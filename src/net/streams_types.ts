@@ -79,14 +79,15 @@ export interface Conn<A extends Addr = Addr>
    */
   close(): void;
   /**
-   * What arrives, as a stream of bytes that is read when somebody pulls. Its end,
-   * or cancelling it, closes the connection, unless `allowHalfOpen` was asked for.
+   * What arrives, as a stream of bytes that is read when somebody pulls. Its end
+   * closes the connection, unless `allowHalfOpen` was asked for; cancelling it
+   * always does.
    */
   readonly readable: ReadableStream<Uint8Array<ArrayBuffer>>;
   /**
    * What is written to it is sent; a write is done when the kernel has taken all
-   * of it. Closing or aborting it closes the connection, unless `allowHalfOpen`
-   * was asked for.
+   * of it. Closing it closes the connection, unless `allowHalfOpen` was asked for;
+   * aborting it always does.
    */
   readonly writable: WritableStream<Uint8Array<ArrayBufferLike>>;
 }

@@ -33,7 +33,7 @@ export class WebStreams {
     return this.#readable ??= new ReadableStream({
       type: "bytes",
       pull: (controller) => this.#pull(controller),
-      cancel: () => this.#ended(),
+      cancel: () => this.#source.close(),
     }, { highWaterMark: 0 });
   }
 
@@ -67,17 +67,8 @@ export class WebStreams {
   }
 
   async #write(chunk: Uint8Array<ArrayBufferLike>): Promise<void> {
-    if (!ArrayBuffer.isView(chunk)) {
-      throw new TypeError(
-        `Cannot write a chunk: it must be a Uint8Array, and is ${typeof chunk}`,
-      );
-    }
-    const bytes = new Uint8Array(
-      chunk.buffer,
-      chunk.byteOffset,
-      chunk.byteLength,
-    );
     try {
+      const bytes = bytesOf(chunk);
       for (let sent = 0; sent < bytes.length;) {
         sent += await this.#source.write(
           sent === 0 ? bytes : bytes.subarray(sent),
@@ -96,9 +87,20 @@ export class WebStreams {
     this.#ended();
   }
 
-  /** One half has ended. */
+  /** One half has come to its end. */
   #ended(): void {
     if (this.#allowHalfOpen && !this.#halfEnded) this.#halfEnded = true;
     else this.#source.close();
   }
+}
+
+/** Any view of memory will do. */
+function bytesOf(chunk: ArrayBufferView): Uint8Array {
+  if (!ArrayBuffer.isView(chunk)) {
+    throw new TypeError(
+      `Cannot write a chunk: it must be a Uint8Array, and is ${typeof chunk}`,
+    );
+  }
+  if (chunk instanceof Uint8Array) return chunk;
+  return new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength);
 }
