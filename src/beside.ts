@@ -140,7 +140,7 @@ export class Beside {
 }
 
 /** Lets everything else of this thread have so many turns. */
-function others(turns: number): Promise<void> {
+export function others(turns: number): Promise<void> {
   const { setImmediate } = builtin("node:timers");
   return new Promise((resolve) => {
     const next = () => {
