@@ -1,6 +1,6 @@
 /** Listening without a descriptor left: who waits, who is turned away. */
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { ENOMEM, systemCalls } from "../ffi/mod.ts";
+import { ENOMEM, ENOSPC, EPOLL_CTL_ADD, systemCalls } from "../ffi/mod.ts";
 import { Engine, type ExhaustedPolicy } from "../mod.ts";
 import type { ExhaustedReport } from "./children/net_exhausted.ts";
 import { openDescriptors, test } from "./support/descriptors.ts";
@@ -173,6 +173,30 @@ triggerTest(
     assertEquals(errors.length, 1);
   },
 );
+
+for (const errno of [ENOMEM, ENOSPC]) {
+  triggerTest(
+    `a listener that the kernel could not watch for a while serves again: it closed for good (${errno})`,
+    (trigger) => {
+      let failures = 3;
+      const calls = replacing({
+        epoll_ctl: (epfd, op, fd, event) =>
+          op === EPOLL_CTL_ADD && failures-- > 0
+            ? -errno
+            : systemCalls.epoll_ctl(epfd, op, fd, event),
+      });
+      const errors: unknown[] = [];
+      const onError = (error: unknown) => errors.push(error);
+      using engine = new Engine({ trigger, onError }, calls);
+      const recorder = new Recorder();
+      const listener = engine.listen({}, recorder.handlers());
+      using _peer = Peer.connect(listener.port);
+      runUntil(engine, () => recorder.has("open"));
+      assert(failures < 0, "it was refused three times");
+      assertEquals(errors.length, 1);
+    },
+  );
+}
 
 engineTest(
   "a policy that there is none of is refused, and nothing leaks",

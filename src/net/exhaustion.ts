@@ -10,6 +10,7 @@ import {
   ENFILE,
   ENOBUFS,
   ENOMEM,
+  ENOSPC,
   O_CLOEXEC,
   O_RDONLY,
   SOCK_CLOEXEC,
@@ -39,7 +40,7 @@ const SHED_MAX = 64;
 /** Whether accept4(2) failed for want of descriptors or memory. */
 export function isExhaustion(errno: number): boolean {
   return errno === EMFILE || errno === ENFILE || errno === ENOBUFS ||
-    errno === ENOMEM;
+    errno === ENOMEM || errno === ENOSPC;
 }
 
 /** Watches one listener's trouble. */
@@ -98,7 +99,7 @@ export class Exhaustion {
    * accepting can go on; otherwise it has to rest.
    */
   relieve(fd: number, errno: number): boolean {
-    this.#report(fd, errno);
+    this.report(new SystemError("accept4", errno, { fd }));
     if (this.#connections !== null) {
       return this.#closeIdle(this.#connections) > 0;
     }
@@ -106,16 +107,16 @@ export class Exhaustion {
     return this.#policy === "shed" && descriptors && this.#turnAway(fd);
   }
 
+  /** Tells the engine's `onError`, unless it has been told of this trouble. */
+  report(error: SystemError): void {
+    if (this.#reported) return;
+    this.#reported = true;
+    this.#parts.report(error, this.#source);
+  }
+
   /** The listener is closed. */
   close(): void {
     this.#closeReserve();
-  }
-
-  #report(fd: number, errno: number): void {
-    if (this.#reported) return;
-    this.#reported = true;
-    const error = new SystemError("accept4", errno, { fd });
-    this.#parts.report(error, this.#source);
   }
 
   #closeIdle(connections: Set<Connection>): number {

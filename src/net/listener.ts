@@ -275,16 +275,12 @@ export class Listener implements Disposable {
   /** The connection stays in the backlog, so that the kernel would go on reporting. */
   #rest(): void {
     this.#event.disableRead();
-    this.#resting = new Timer(
-      this.#parts,
-      EXHAUSTED_PAUSE_MS,
-      () => {
-        this.#resting = null;
-        this.#enable();
-      },
-      false,
-      0,
-    );
+    const goOn = () => {
+      this.#resting = null;
+      this.#enable();
+    };
+    const pauseMs = EXHAUSTED_PAUSE_MS;
+    this.#resting = new Timer(this.#parts, pauseMs, goOn, false, 0);
   }
 
   #connectionClosed(connection: Connection): void {
@@ -309,6 +305,10 @@ export class Listener implements Disposable {
   }
 
   #failed(error: SystemError | null): void {
+    if (error !== null && isExhaustion(error.errno)) {
+      this.#exhaustion.report(error);
+      return this.#rest();
+    }
     this.close();
     throw error ?? new SystemError("accept4", ECONNABORTED);
   }
