@@ -11,6 +11,8 @@ import type { EngineParts } from "./parts.ts";
 /** The shortest period, a nanosecond, and what stands for one that is lost. */
 const PERIOD_MIN_MS = 0.000001;
 const PERIOD_ROUNDED_MS = 0.001;
+/** What stands for that where the clock is too large for it: a part of the clock. */
+const PERIOD_ROUNDED_PART = Number.EPSILON;
 
 /** Heap entries that may be cancelled before a sweep is worth its cost. */
 const SWEEP_MIN = 64;
@@ -122,8 +124,10 @@ export class Timer implements Disposable {
     // A loop that was held up for several periods is called back once.
     const missed = Math.floor((nowMs - deadlineMs) / this.#delayMs);
     const nextMs = deadlineMs + (missed + 1) * this.#delayMs;
+    if (nextMs > nowMs) return this.#schedule(nextMs);
     // Sums of tiny periods may be rounded down.
-    this.#schedule(nextMs > nowMs ? nextMs : nowMs + PERIOD_ROUNDED_MS);
+    const least = Math.max(PERIOD_ROUNDED_MS, nowMs * PERIOD_ROUNDED_PART);
+    this.#schedule(nowMs + least);
   }
 
   /** @internal Called by dispatch. */
