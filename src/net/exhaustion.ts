@@ -37,7 +37,7 @@ const CLOSED_MAX = 10;
 /** Clients turned away before other work has its turn. */
 const SHED_MAX = 64;
 
-/** Whether accept4(2) failed for want of descriptors or memory. */
+/** Whether a call failed for want of descriptors, memory, or watches of epoll. */
 export function isExhaustion(errno: number): boolean {
   return errno === EMFILE || errno === ENFILE || errno === ENOBUFS ||
     errno === ENOMEM || errno === ENOSPC;
