@@ -174,9 +174,10 @@ function pause(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
+const terminal = Deno.stdout.isTerminal();
+
 /** Shows how it goes: one line again and again, or a line every few seconds. */
 function progressLine(): (line: string) => void {
-  const terminal = Deno.stdout.isTerminal();
   const everyMs = terminal ? 500 : 5_000;
   let nextMs = performance.now() + everyMs;
   return (line) => {
@@ -198,6 +199,7 @@ console.log(`soak --seconds ${seconds} --seed ${seed}`);
 const soak = new Soak(seed);
 try {
   await soak.run(seconds, progressLine());
+  if (terminal) console.log();
   console.log(`soak: ${soak.figures(seconds)}`);
 } catch (error) {
   console.error(`soak --seconds ${seconds} --seed ${seed}: ${error}`);
