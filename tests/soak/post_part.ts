@@ -49,9 +49,22 @@ export class PostPart {
     else this.#end(this.#random(POSTERS));
   }
 
-  /** Ends all posters. */
-  stop(): void {
+  /**
+   * Ends all posters, and waits until their threads are gone: then their lanes
+   * can be taken over, with the descriptors that they left open.
+   */
+  async stop(): Promise<void> {
     while (this.#workers.length > 0) this.#end(0);
+    const outboxes: Outbox[] = [];
+    await until(() => {
+      try {
+        outboxes.push(new Outbox(this.#inbox.address));
+      } catch (error) {
+        if (!String(error).includes("sendersMax")) throw error;
+      }
+      return outboxes.length === SENDERS_MAX;
+    });
+    for (const outbox of outboxes) outbox.close();
   }
 
   /** Whatever was sent has arrived, by streams; throws otherwise. */
@@ -64,19 +77,7 @@ export class PostPart {
     this.#ledger.check(posted);
   }
 
-  /** Takes the lanes of ended posters over, whose descriptors are open still. */
-  async close(): Promise<void> {
-    const outboxes: Outbox[] = [];
-    await until(() => {
-      try {
-        outboxes.push(new Outbox(this.#inbox.address));
-      } catch (error) {
-        // Its thread is still ending.
-        if (!String(error).includes("sendersMax")) throw error;
-      }
-      return outboxes.length === SENDERS_MAX;
-    });
-    for (const outbox of outboxes) outbox.close();
+  close(): void {
     this.#inbox.close();
   }
 

@@ -141,10 +141,7 @@ class Server {
   async #calm(): Promise<void> {
     this.#relieve();
     this.#timers.stop();
-    this.#posts.stop();
-    settle(this.#engine);
-    // Ended workers take a moment of this thread.
-    await new Promise((resolve) => setTimeout(resolve, REPORT_MS));
+    await this.#posts.stop();
     settle(this.#engine);
     this.#tell("running");
     const { turns, events } = this.#engine.metrics;
@@ -189,7 +186,7 @@ class Server {
       this.#violations.push(String(error));
     }
     this.#echo.close();
-    await this.#posts.close();
+    this.#posts.close();
     this.#orders.delete();
     this.#engine.close();
     this.#tell("ended");
