@@ -57,6 +57,7 @@ export class StreamConn<A extends Addr = Addr> implements Conn<A>, ByteSource {
   readonly #streams: WebStreams;
 
   static readonly #events: OwnHandlers = {
+    owner: "Conn",
     read: (event) => (event.data as StreamConn).#readable(),
     write: (event) => (event.data as StreamConn).#writable(),
     error: (event, error) => (event.data as StreamConn).#hungUp(error),

@@ -42,6 +42,7 @@ export class StreamListener<T extends Conn, A extends Addr>
   readonly #accepts: Operations<null, T>;
 
   static readonly #events: OwnHandlers = {
+    owner: "Listener",
     read: (event) => (event.data as StreamListener<Conn, Addr>).#acceptable(),
     error: (event, error) =>
       (event.data as StreamListener<Conn, Addr>).#failed(error),
