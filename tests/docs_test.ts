@@ -22,6 +22,7 @@ const documents = sourceFiles([
   "CHANGELOG.md",
   "CONTRIBUTING.md",
   "SECURITY.md",
+  "examples/manual",
 ], [".md"]);
 const sources = sourceFiles(
   ["mod.ts", "src", "ffi", "tests", "examples", "bench", ".ci"],
