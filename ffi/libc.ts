@@ -2,9 +2,8 @@
  * The C library's functions in use, by group, each parameter beside its C
  * declaration. Those of time, signals and processes are in `libc_process.ts`.
  *
- * The types are those that keep a call on the runtime's fast path: `ssize_t`
- * is read as i32, since Linux moves 0x7ffff000 bytes at most in one call, and
- * `size_t` is given as u32. A 64-bit result is a bigint: none is on a hot path.
+ * Types keep calls on the runtime's fast path: `ssize_t` is i32, as Linux moves
+ * 0x7ffff000 bytes at most in one call, and `size_t` is u32.
  *
  * @module
  */
