@@ -2,12 +2,9 @@
 import {
   check,
   EPOLL_CLOEXEC,
-  epoll_create1,
-  epoll_ctl,
   EPOLL_CTL_ADD,
   EPOLL_CTL_DEL,
   EPOLL_CTL_MOD,
-  epoll_wait,
   EPOLLERR,
   EpollEvents,
   EPOLLEXCLUSIVE,
@@ -17,8 +14,9 @@ import {
   EPOLLOUT,
   EPOLLPRI,
   EPOLLRDHUP,
+  type SystemCalls,
+  systemCalls,
 } from "../../ffi/mod.ts";
-import { close } from "../../ffi/mod.ts";
 
 /** What was reported for a descriptor: its number and its mask in words. */
 export type Report = [fd: number, mask: string];
@@ -43,12 +41,15 @@ export function maskText(mask: number): string {
 
 /** An epoll set whose user data is the descriptor. */
 export class RawEpoll implements Disposable {
-  readonly fd: number = check(epoll_create1(EPOLL_CLOEXEC), "epoll_create1");
+  readonly fd: number;
+  readonly #calls: SystemCalls;
   readonly #events: EpollEvents;
   readonly #entry = new EpollEvents(1);
 
-  constructor(eventsMax = 64) {
+  constructor(eventsMax = 64, calls: SystemCalls = systemCalls) {
+    this.#calls = calls;
     this.#events = new EpollEvents(eventsMax);
+    this.fd = check(calls.epoll_create1(EPOLL_CLOEXEC), "epoll_create1");
   }
 
   /** EPOLL_CTL_ADD; 0 or the negative errno. */
@@ -63,14 +64,14 @@ export class RawEpoll implements Disposable {
 
   /** EPOLL_CTL_DEL; 0 or the negative errno. */
   remove(fd: number): number {
-    return epoll_ctl(this.fd, EPOLL_CTL_DEL, fd, null);
+    return this.#calls.epoll_ctl(this.fd, EPOLL_CTL_DEL, fd, null);
   }
 
   /** epoll_wait; what is ready now if there is no timeout. */
   wait(timeoutMs = 0): Report[] {
     const { words, eventsMax } = this.#events;
     const count = check(
-      epoll_wait(this.fd, words, eventsMax, timeoutMs),
+      this.#calls.epoll_wait(this.fd, words, eventsMax, timeoutMs),
       "epoll_wait",
     );
     return Array.from({ length: count }, (_, index) => [
@@ -80,11 +81,11 @@ export class RawEpoll implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    close(this.fd);
+    this.#calls.close(this.fd);
   }
 
   #control(operation: number, fd: number, mask: number): number {
     this.#entry.set(0, mask, fd, 0);
-    return epoll_ctl(this.fd, operation, fd, this.#entry.words);
+    return this.#calls.epoll_ctl(this.fd, operation, fd, this.#entry.words);
   }
 }
