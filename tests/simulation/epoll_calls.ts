@@ -6,8 +6,18 @@ import { Epoll } from "./epoll.ts";
 import type { Kernel } from "./kernel.ts";
 import { EVERYBODY, type OpenFile, SimulationError } from "./open_file.ts";
 
+type EpollCalls = Pick<
+  SystemCalls,
+  | "now"
+  | "epoll_create1"
+  | "epoll_ctl"
+  | "epoll_wait"
+  | "epoll_pwait2"
+  | "waitReadable"
+>;
+
 /** Calls on epoll sets, and those that tell or pass the time. */
-export function epollCalls({ clock, descriptors }: Kernel) {
+export function epollCalls({ clock, descriptors }: Kernel): EpollCalls {
   const wait: SystemCalls["epoll_wait"] = (epfd, words, max, timeoutMs) => {
     const set = descriptors.file(epfd);
     if (set === undefined) return -EBADF;
@@ -52,7 +62,7 @@ export function epollCalls({ clock, descriptors }: Kernel) {
         else await woken(file);
       }
     },
-  } satisfies Partial<SystemCalls>;
+  };
 }
 
 /** Resolves when something happens to a file. */

@@ -52,7 +52,10 @@ function soon(epoll: RawEpoll): Report[] {
 function until(ends: Ends, fd: number, mask: string): void {
   using watch = new RawEpoll(1, ends.calls);
   watch.add(fd, ALL);
-  while (watch.wait()[0]?.[1] !== mask);
+  const deadline = performance.now() + PATIENCE_MS;
+  while (watch.wait()[0]?.[1] !== mask) {
+    if (performance.now() > deadline) throw new Error(`Never ${mask}`);
+  }
 }
 
 fact(

@@ -23,8 +23,25 @@ import { NullFile, SimulationError } from "./open_file.ts";
 import { pipe } from "./pipe.ts";
 import { TimerFile } from "./timerfd.ts";
 
+type FileCalls = Pick<
+  SystemCalls,
+  | "gettid"
+  | "open"
+  | "eventfd"
+  | "read"
+  | "write"
+  | "writev"
+  | "close"
+  | "fcntl"
+  | "pipe2"
+  | "timerfd_create"
+  | "timerfd_settime"
+  | "clock_gettime"
+  | "unlink"
+>;
+
 /** Calls on files of any kind. */
-export function fileCalls({ clock, descriptors, network }: Kernel) {
+export function fileCalls({ clock, descriptors, network }: Kernel): FileCalls {
   return {
     gettid: () => 1,
     open(path, flags) {
@@ -78,5 +95,5 @@ export function fileCalls({ clock, descriptors, network }: Kernel) {
       return 0;
     },
     unlink: (path) => network.unlink(path) ? 0 : -ENOENT,
-  } satisfies Partial<SystemCalls>;
+  };
 }

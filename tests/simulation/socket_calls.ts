@@ -24,8 +24,24 @@ import { UnixStream } from "./unix_stream.ts";
 
 const FLAGS = SOCK_NONBLOCK | SOCK_CLOEXEC;
 
+type SocketCalls = Pick<
+  SystemCalls,
+  | "socket"
+  | "bind"
+  | "listen"
+  | "accept4"
+  | "connect"
+  | "getsockname"
+  | "getpeername"
+  | "getsockopt"
+  | "setsockopt"
+  | "recv"
+  | "send"
+  | "shutdown"
+>;
+
 /** Calls on sockets, which fail with ENOTSOCK on what is none. */
-export function socketCalls({ descriptors, network }: Kernel) {
+export function socketCalls({ descriptors, network }: Kernel): SocketCalls {
   function on(fd: number, call: (socket: Socket) => number): number {
     const file = descriptors.file(fd);
     if (file === undefined) return -EBADF;
@@ -69,5 +85,5 @@ export function socketCalls({ descriptors, network }: Kernel) {
     recv: (fd, buffer, flags) => on(fd, (socket) => socket.recv(buffer, flags)),
     send: (fd, bytes, flags) => on(fd, (socket) => socket.send(bytes, flags)),
     shutdown: (fd, how) => on(fd, (socket) => socket.shutdown(how)),
-  } satisfies Partial<SystemCalls>;
+  };
 }

@@ -29,7 +29,7 @@ import {
 import type { SocketAddress } from "../../ffi/sockaddr.ts";
 import type { Bytes } from "../../ffi/system_calls.ts";
 import { ByteQueue } from "./byte_queue.ts";
-import { type Alarm } from "./clock.ts";
+import type { Alarm } from "./clock.ts";
 import { EVERYBODY, SimulationError } from "./open_file.ts";
 import {
   BACKLOG_MAX,
@@ -241,7 +241,7 @@ export class TcpStream extends Socket {
   }
 
   override recv(buffer: Bytes, flags: number): number {
-    if (this.#state === "new" || this.listening) return -ENOTCONN;
+    if (this.listening) return -ENOTCONN;
     const count = this.#received.take(buffer, (flags & MSG_PEEK) !== 0);
     if (count > 0) {
       if ((flags & MSG_PEEK) === 0) this.#peer?.transmit();
@@ -250,6 +250,7 @@ export class TcpStream extends Socket {
     if (this.#finReceived) return 0;
     if (this.error !== 0) return -this.takeError();
     if ((this.shut & SHUT_RECEIVE) !== 0) return 0;
+    if (this.#state === "new") return -ENOTCONN;
     return this.wouldBlock(this.nonblocking || (flags & MSG_DONTWAIT) !== 0);
   }
 

@@ -126,9 +126,7 @@ export class UnixStream extends Socket {
   override accept(): UnixStream | number {
     if (!this.listening) return -EINVAL;
     const next = this.#backlog.shift();
-    if (next === undefined) {
-      return (this.shut & SHUT_RECEIVE) !== 0 ? -EINVAL : this.wouldBlock();
-    }
+    if (next === undefined) return this.wouldBlock();
     next.#accepted = true;
     return next;
   }
@@ -198,6 +196,7 @@ export class UnixStream extends Socket {
     const bits = how + 1;
     if (bits < 1 || bits > SHUT_BOTH) return -EINVAL;
     this.shut |= bits;
+    this.wake(EVERYBODY);
     const peer = this.#peer;
     if (peer !== null) {
       if ((bits & SHUT_RECEIVE) !== 0) peer.shut |= SHUT_SEND;
