@@ -157,6 +157,38 @@ export class MessageVector {
     }
   }
 
+  /** The memory of a message's bytes, for who stands in for the kernel. */
+  data(index: number): Bytes {
+    const piece = uint32(index) * IOVEC_STRIDE;
+    const length = this.#pieces[piece + IOVEC_LENGTH];
+    return this.#at(this.#pieces, piece, length);
+  }
+
+  /** The memory of a message's address, likewise; none where it has no address. */
+  name(index: number): Bytes {
+    const at = uint32(index) * STRIDE;
+    return this.#at(this.words, at + NAME, this.words[at + NAME_LENGTH]);
+  }
+
+  /** What {@linkcode MessageVector.setSegments} set; 0 if nothing. */
+  segmentSize(index: number): number {
+    const at = uint32(index) * STRIDE;
+    const length = this.words[at + CONTROL_LENGTH];
+    if (length === 0) return 0;
+    const control = this.#at(this.words, at + CONTROL, length);
+    return control[cmsghdr.size] | control[cmsghdr.size + 1] << 8;
+  }
+
+  /** Notes what was received, as the kernel does; the bytes are in `data`. */
+  receive(index: number, name: Bytes, length: number, flags: number): void {
+    const at = uint32(index) * STRIDE;
+    const room = this.name(index);
+    room.set(name.subarray(0, room.length));
+    if (room.length > 0) this.words[at + NAME_LENGTH] = name.length;
+    this.words[at + LENGTH] = length;
+    this.words[at + FLAGS] = flags;
+  }
+
   /** The length of a message's address. */
   nameLength(index: number): number {
     return this.words[index * STRIDE + NAME_LENGTH];
@@ -170,6 +202,14 @@ export class MessageVector {
   /** What the kernel says of a received message: MSG_TRUNC and its like. */
   flags(index: number): number {
     return this.words[index * STRIDE + FLAGS];
+  }
+
+  /** The part of `bytes` that the pointer at a word points at. */
+  #at(words: Int32Array, at: number, length: number): Bytes {
+    if (length === 0) return this.bytes.subarray(0, 0);
+    const pointer = (words[at] >>> 0) + words[at + 1] * 0x100000000;
+    const start = pointer - this.#base;
+    return this.bytes.subarray(start, start + length);
   }
 }
 

@@ -174,7 +174,8 @@ export abstract class SendingSocket extends StreamSocket {
   /** @internal All is sent. */
   protected endSending(): void {
     const result = this.sender.end();
-    if (result < 0) this.fail("shutdown", -result);
+    // What broke the connection says more than that there is none.
+    if (result < 0) this.fail("shutdown", this.takeError() || -result);
     else if (this.readEnded) this.destroy(LOST, null);
   }
 

@@ -18,9 +18,11 @@ import type { Family } from "./ends.ts";
 import { type Kind, outcomes, type Step } from "./program.ts";
 import { realWorld, simulatedWorld } from "./world.ts";
 
-/** Programs of each family. */
-const PROGRAMS = Number(Deno.env.get("EDGEWISE_PROGRAMS") ?? 2_000);
+/** Programs of each family; EDGEWISE_PROGRAMS asks for more. */
+const PROGRAMS = Number(Deno.env.get("EDGEWISE_PROGRAMS") ?? 4_000);
 const STEPS_MAX = 40;
+/** Descriptors that are watched from the start. */
+const WATCHED_MAX = 4;
 /** A kernel that is busy may deliver late: it is asked again, with more time. */
 const SETTLE_MS = { unix: [0, 0], tcp: [0, 1, 5, 20, 60] };
 
@@ -33,14 +35,30 @@ const BITS = [
   EPOLLONESHOT,
 ];
 
+/** What most programs ask for. */
+const USUAL = EPOLLIN | EPOLLOUT | EPOLLRDHUP;
+
 const handle = fc.nat(15);
 const bytes = fc.constantFrom(1, 7, 8, 9, 100, 500, 4_095, 4_096, 5_000);
+/** Interests as programs have them, and any others. */
 const mask = fc.oneof(
-  { weight: 9, arbitrary: fc.subarray(BITS).map(union) },
+  {
+    weight: 6,
+    arbitrary: fc.tuple(
+      fc.constantFrom(EPOLLIN, EPOLLOUT, EPOLLIN | EPOLLOUT, USUAL),
+      fc.constantFrom(0, EPOLLET, EPOLLET, EPOLLONESHOT),
+    ).map(union),
+  },
+  { weight: 3, arbitrary: fc.subarray(BITS).map(union) },
   {
     weight: 1,
     arbitrary: fc.subarray([...BITS, EPOLLEXCLUSIVE]).map(union),
   },
+);
+/** The first descriptor is a set, and the one that is used most. */
+const set = fc.oneof(
+  { weight: 7, arbitrary: fc.constant(0) },
+  { weight: 1, arbitrary: fc.nat(7) },
 );
 
 function union(bits: number[]): number {
@@ -68,7 +86,7 @@ function step(family: Family): fc.Arbitrary<Step> {
     : fc.constantFrom(...transfers, "fill" as const);
   return fc.oneof(
     {
-      weight: 2,
+      weight: 1,
       arbitrary: fc.record({
         do: fc.constant("open" as const),
         kind: kinds(family),
@@ -81,7 +99,7 @@ function step(family: Family): fc.Arbitrary<Step> {
         at: handle,
       }),
     },
-    { weight: 6, arbitrary: fc.record({ do: transfer, at: handle, bytes }) },
+    { weight: 8, arbitrary: fc.record({ do: transfer, at: handle, bytes }) },
     {
       weight: 1,
       arbitrary: fc.record({
@@ -95,10 +113,10 @@ function step(family: Family): fc.Arbitrary<Step> {
       arbitrary: fc.record({ do: fc.constant("reset" as const), at: handle }),
     },
     {
-      weight: 8,
+      weight: 3,
       arbitrary: fc.record({
         do: fc.constant("control" as const),
-        set: fc.nat(3),
+        set,
         operation: fc.constantFrom("add", "add", "modify", "delete"),
         at: handle,
         mask,
@@ -108,24 +126,27 @@ function step(family: Family): fc.Arbitrary<Step> {
       weight: 8,
       arbitrary: fc.record({
         do: fc.constant("wait" as const),
-        set: fc.nat(3),
+        set,
         eventsMax: fc.constantFrom(1, 2, 3, 64),
       }),
     },
   );
 }
 
-/** A program, which has a set and something to watch from the start. */
+/** A program, which has a set that watches something from the start. */
 function program(family: Family): fc.Arbitrary<Step[]> {
-  const first: Step = { do: "open", kind: "epoll" };
   return fc.tuple(
     kinds(family),
     kinds(family),
+    fc.array(mask, { maxLength: WATCHED_MAX }),
     fc.array(step(family), { minLength: 5, maxLength: STEPS_MAX }),
-  ).map(([one, other, steps]) => [
-    first,
+  ).map(([one, other, masks, steps]) => [
+    { do: "open", kind: "epoll" },
     { do: "open", kind: one },
     { do: "open", kind: other },
+    ...masks.map((mask, index): Step => {
+      return { do: "control", set: 0, operation: "add", at: index + 1, mask };
+    }),
     ...steps,
   ]);
 }

@@ -4,6 +4,7 @@ import {
   AF_UNIX,
   check,
   decodeAddress,
+  EAGAIN,
   EFD_CLOEXEC,
   EFD_NONBLOCK,
   encodeAddress,
@@ -22,6 +23,9 @@ import {
 const FLAGS = SOCK_NONBLOCK | SOCK_CLOEXEC;
 const LOOPBACK: SocketAddress = { family: "ipv4", host: "127.0.0.1", port: 0 };
 const UNNAMED: SocketAddress = { family: "unix-unnamed" };
+
+/** Enough for a busy machine; a test that works is never near it. */
+const PATIENCE_MS = 20_000;
 
 /** The families of stream sockets that both kernels have. */
 export type Family = "unix" | "tcp";
@@ -81,9 +85,12 @@ export class Ends implements Disposable {
 
   /** The next connection. One that is on its way is waited for. */
   accept(listener: number): number {
-    let accepted = -1;
-    do accepted = this.calls.accept4(listener, FLAGS); while (accepted < 0);
-    return this.own(accepted);
+    const deadline = performance.now() + PATIENCE_MS;
+    let accepted = this.calls.accept4(listener, FLAGS);
+    while (accepted === -EAGAIN && performance.now() < deadline) {
+      accepted = this.calls.accept4(listener, FLAGS);
+    }
+    return this.own(check(accepted, "accept4"));
   }
 
   dup(fd: number): number {
@@ -108,6 +115,11 @@ export class Ends implements Disposable {
   own(fd: number): number {
     this.#own.add(fd);
     return fd;
+  }
+
+  /** Leaves a descriptor to somebody who closes it. */
+  disown(fd: number): void {
+    this.#own.delete(fd);
   }
 
   [Symbol.dispose](): void {

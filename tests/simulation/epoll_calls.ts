@@ -4,7 +4,7 @@ import { EPOLLIN } from "../../ffi/constants.ts";
 import type { SystemCalls } from "../../ffi/system_calls.ts";
 import { Epoll } from "./epoll.ts";
 import type { Kernel } from "./kernel.ts";
-import { EVERYBODY, type OpenFile, SimulationError } from "./open_file.ts";
+import { type OpenFile, SimulationError } from "./open_file.ts";
 
 type EpollCalls = Pick<
   SystemCalls,
@@ -52,7 +52,8 @@ export function epollCalls({ clock, descriptors }: Kernel): EpollCalls {
     async waitReadable(fd, timeoutMs) {
       const deadlineNs = timeoutMs < 0 ? Infinity : clock.after(timeoutMs);
       const file = descriptors.file(fd);
-      while (file !== undefined && (file.poll() & EPOLLIN) === 0) {
+      while (file !== undefined && file.references > 0) {
+        if ((file.poll() & EPOLLIN) !== 0) return;
         // What the runtime has queued comes first: it may end the wait.
         await new Promise((resolve) => setTimeout(resolve, 0));
         if ((file.poll() & EPOLLIN) !== 0) return;
@@ -77,6 +78,5 @@ function woken(file: OpenFile): Promise<void> {
       gone: () => resolve(),
     };
     file.watch(watcher);
-    if (file.references === 0) watcher.wake(EVERYBODY);
   });
 }

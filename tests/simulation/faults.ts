@@ -111,6 +111,15 @@ export class Faults {
         this.#give(fd, bytes, (part) => calls.send(fd, part, flags)),
       writev: (fd, chunks, count) =>
         this.#postpone(fd) || calls.writev(fd, chunks, count),
+      sendmmsg: (fd, ...rest) => {
+        const failure = this.#postpone(fd);
+        if (failure < 0) return failure;
+        return this.#strikes("ENOBUFS")
+          ? -ENOBUFS
+          : calls.sendmmsg(fd, ...rest);
+      },
+      recvmmsg: (fd, ...rest) =>
+        this.#postpone(fd) || calls.recvmmsg(fd, ...rest),
     };
   }
 
@@ -134,8 +143,8 @@ export class Faults {
    * of the change that comes after "not now", as this one does.
    */
   #postpone(fd: number): number {
-    const file = this.#transferring(fd);
-    if (file === undefined) return 0;
+    const file = this.#descriptors.file(fd);
+    if (!(file instanceof Socket) && !isStream(file)) return 0;
     if (this.#strikes("EINTR")) return -EINTR;
     if (!file.nonblocking || !this.#strikes("EAGAIN")) return 0;
     file.wake(EVERYBODY);
@@ -148,7 +157,7 @@ export class Faults {
     if (!listens || listener.poll() === 0) return 0;
     if (!this.#strikes("ECONNABORTED")) return 0;
     const connection = listener.accept();
-    if (connection instanceof TcpStream || connection instanceof UnixStream) {
+    if (typeof connection !== "number" && isSocket(connection)) {
       connection.reset();
     }
     return -ECONNABORTED;
@@ -170,22 +179,27 @@ export class Faults {
   ): number {
     const postponed = this.#postpone(fd);
     if (postponed < 0) return postponed;
-    const file = this.#transferring(fd);
-    if (file === undefined) return call(bytes);
-    const isStream = file instanceof TcpStream || file instanceof UnixStream;
-    if (isStream && this.#strikes("ECONNRESET")) file.reset();
+    const file = this.#descriptors.file(fd);
+    if (!isStream(file)) return call(bytes);
+    if (isSocket(file) && this.#strikes("ECONNRESET")) file.reset();
     if (bytes.length < 2 || !this.#strikes(kind)) return call(bytes);
     const result = call(bytes.subarray(0, 1 + this.#random(bytes.length - 1)));
     // What was held back comes right after.
     file.wake(EVERYBODY);
     return result;
   }
+}
 
-  /** A file whose transfers may be cut and put off. */
-  #transferring(fd: number): OpenFile | undefined {
-    const file = this.#descriptors.file(fd);
-    const may = file instanceof TcpStream || file instanceof UnixStream ||
-      file instanceof PipeReader || file instanceof PipeWriter;
-    return may ? file : undefined;
-  }
+type StreamSocket = TcpStream | UnixStream;
+
+function isSocket(file: OpenFile | undefined): file is StreamSocket {
+  return file instanceof TcpStream || file instanceof UnixStream;
+}
+
+/** Whether the transfers of a file may be cut. */
+function isStream(
+  file: OpenFile | undefined,
+): file is StreamSocket | PipeReader | PipeWriter {
+  return isSocket(file) || file instanceof PipeReader ||
+    file instanceof PipeWriter;
 }

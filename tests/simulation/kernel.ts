@@ -6,6 +6,7 @@ import { Descriptors } from "./descriptors.ts";
 import { epollCalls } from "./epoll_calls.ts";
 import { type FaultRates, Faults } from "./faults.ts";
 import { fileCalls } from "./file_calls.ts";
+import { messageCalls } from "./message_calls.ts";
 import { Network } from "./network.ts";
 import { socketCalls } from "./socket_calls.ts";
 import { unsupportedCalls } from "./unsupported_calls.ts";
@@ -39,6 +40,7 @@ export class Kernel {
       ...unsupportedCalls,
       ...fileCalls(this),
       ...socketCalls(this),
+      ...messageCalls(this),
       ...epollCalls(this),
     };
     this.calls = this.faults.wrap(this.faultless);

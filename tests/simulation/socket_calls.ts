@@ -11,11 +11,13 @@ import {
   AF_INET6,
   AF_UNIX,
   SOCK_CLOEXEC,
+  SOCK_DGRAM,
   SOCK_NONBLOCK,
   SOCK_STREAM,
 } from "../../ffi/constants_socket.ts";
 import { decodeAddress } from "../../ffi/sockaddr.ts";
 import type { SystemCalls } from "../../ffi/system_calls.ts";
+import { UdpSocket } from "./datagram.ts";
 import type { Kernel } from "./kernel.ts";
 import { SimulationError } from "./open_file.ts";
 import { Socket } from "./socket.ts";
@@ -53,6 +55,11 @@ export function socketCalls({ descriptors, network }: Kernel): SocketCalls {
       const kind = type & ~FLAGS;
       const nonblocking = (type & SOCK_NONBLOCK) !== 0;
       if (![AF_UNIX, AF_INET, AF_INET6].includes(domain)) return -EAFNOSUPPORT;
+      const isUdp = kind === SOCK_DGRAM && domain !== AF_UNIX;
+      if (isUdp && protocol === 0) {
+        const socket = new UdpSocket(network, domain, kind, nonblocking);
+        return descriptors.add(socket, (type & SOCK_CLOEXEC) !== 0);
+      }
       if (kind !== SOCK_STREAM || protocol !== 0) {
         throw new SimulationError(`Sockets of type ${kind} are not simulated`);
       }

@@ -17,8 +17,6 @@ export const unsupportedCalls = {
   getdents64: unsupported("getdents64"),
   sendmsg: unsupported("sendmsg"),
   recvmsg: unsupported("recvmsg"),
-  sendmmsg: unsupported("sendmmsg"),
-  recvmmsg: unsupported("recvmmsg"),
   sendfile: unsupported("sendfile"),
   splice: unsupported("splice"),
   statx: unsupported("statx"),
