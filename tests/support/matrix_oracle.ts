@@ -3,8 +3,10 @@
  * nothing here comes from `src/`, so that it can disagree with it.
  */
 import {
+  EPOLLERR,
   EPOLLET,
   EPOLLEXCLUSIVE,
+  EPOLLHUP,
   EPOLLIN,
   EPOLLONESHOT,
   EPOLLOUT,
@@ -38,6 +40,10 @@ export type Direction = "read" | "write";
 /** An epoll_ctl call. */
 export type Change = "ADD" | "MOD" | "DEL";
 
+/** What the error handler is to be told: a hang-up, or the errno of a failed change. */
+export type Trouble = "hang-up" | number;
+
+const DIRECTIONS = ["read", "write"] as const;
 const BITS = { read: EPOLLIN, write: EPOLLOUT };
 const ACCEPT = EPOLLIN | EPOLLEXCLUSIVE;
 const NONE = 0;
@@ -58,6 +64,8 @@ export class Oracle {
   readonly ready: Record<Direction, boolean> = { read: false, write: false };
   /** The handlers that are queued. */
   readonly due = new Set<Direction>();
+  /** What the error handler is queued for. */
+  trouble: Trouble | null = null;
   /** The mask that the kernel has, and the one it should have; 0: no entry. */
   kernel = NONE;
   wish = NONE;
@@ -66,10 +74,12 @@ export class Oracle {
   /** Directions whose mask is sent though the kernel has it: re-arm, one-shot. */
   readonly #demands = new Set<Direction>();
   readonly #edge: boolean;
+  readonly #hasErrorHandler: boolean;
   #accepts = false;
 
-  constructor(trigger: Trigger) {
+  constructor(trigger: Trigger, hasErrorHandler = false) {
     this.#edge = trigger === "edge";
+    this.#hasErrorHandler = hasErrorHandler;
   }
 
   get changing(): boolean {
@@ -87,7 +97,7 @@ export class Oracle {
         this.#queueReady("write");
         break;
       case "disable":
-        this.due.clear();
+        this.#drop();
         // A spent one-shot stays in the kernel, to be armed by one call.
         if (
           this.#above("read", "disabled") || this.#above("write", "disabled")
@@ -102,6 +112,7 @@ export class Oracle {
         if (this.closed) return [];
         const had = this.kernel !== NONE;
         this.#clear();
+        this.trouble = null;
         this.kernel = NONE;
         this.closed = true;
         return had ? ["DEL", "close"] : ["close"];
@@ -156,20 +167,56 @@ export class Oracle {
     return ["MOD"];
   }
 
-  /** The kernel reports `direction`, and nothing else. */
-  report(direction: Direction): void {
-    this.ready[direction] = true;
-    const state = this.state[direction];
+  /** Whether `direction` has its handler called when it becomes ready. */
+  isActive(direction: Direction): boolean {
+    return this.#above(direction, "blocked");
+  }
+
+  /** The kernel refuses a change with `errno`, and has no entry any more. */
+  refuse(errno: number): void {
+    this.#clear();
+    this.kernel = NONE;
+    this.trouble = errno;
+  }
+
+  /** The kernel reports `mask`. */
+  report(mask: number): void {
+    const active = DIRECTIONS.filter((direction) => this.isActive(direction));
+    const reported = DIRECTIONS.filter((direction) => mask & BITS[direction]);
     const disarmed = (this.kernel & EPOLLONESHOT) !== 0;
     if (disarmed) this.kernel = this.wish = EPOLLONESHOT;
-    if (state === "oneshot" || state === "active") this.due.add(direction);
-    if (state === "oneshot") {
-      this.state[direction] = "disabled";
-      if (!disarmed) this.wish = this.#mask();
+    for (const direction of reported) {
+      this.ready[direction] = true;
+      if (active.includes(direction)) this.#tell(direction);
+      // Level: the kernel would report a muted direction on every wait.
+      else if (this.state[direction] === "blocked" && !this.#edge) {
+        if (!disarmed) this.#disable(direction);
+      }
     }
-    // Level: the kernel would report a muted direction on every wait.
-    if (state === "blocked" && !this.#edge && !disarmed) {
-      this.#disable(direction);
+    if ((mask & (EPOLLERR | EPOLLHUP)) === 0) return;
+    if (reported.length === 0) this.#hangUp(active, disarmed);
+    else if (!reported.some((direction) => active.includes(direction))) {
+      for (const direction of active) this.#tell(direction);
+    }
+  }
+
+  #tell(direction: Direction): void {
+    this.due.add(direction);
+    if (this.state[direction] !== "oneshot") return;
+    this.state[direction] = "disabled";
+    if (this.kernel !== EPOLLONESHOT) this.wish = this.#mask();
+  }
+
+  /** Trouble with nothing to read or write. */
+  #hangUp(active: Direction[], disarmed: boolean): void {
+    this.ready.read = this.ready.write = true;
+    if (active.length === 0) {
+      if (!this.#edge && !disarmed) this.#clear();
+    } else if (this.#hasErrorHandler) {
+      this.#clear();
+      this.trouble = "hang-up";
+    } else {
+      for (const direction of active) this.#tell(direction);
     }
   }
 
@@ -217,9 +264,15 @@ export class Oracle {
   #clear(): void {
     this.#accepts = false;
     this.state.read = this.state.write = "inactive";
-    this.due.clear();
+    this.#drop();
     this.#demands.clear();
     this.wish = NONE;
+  }
+
+  /** Drops what is queued, but for the news of a failed change. */
+  #drop(): void {
+    this.due.clear();
+    if (this.trouble === "hang-up") this.trouble = null;
   }
 
   #queueReady(direction: Direction): void {
@@ -233,10 +286,14 @@ export class Oracle {
   /** The mask for the states: whatever is blocked or above stays armed. */
   #mask(): number {
     if (this.#accepts) return this.state.read === "active" ? ACCEPT : NONE;
-    const armed = (["read", "write"] as const)
+    const armed = DIRECTIONS
       .filter((direction) => this.#above(direction, "disabled"));
     const [only] = armed;
-    if (only === undefined) return NONE;
+    // A spent one-shot stays in the kernel, disarmed.
+    if (only === undefined) {
+      const { read, write } = this.state;
+      return [read, write].includes("disabled") ? EPOLLONESHOT : NONE;
+    }
     if (armed.length === 1 && this.state[only] === "oneshot") {
       return BITS[only] | EPOLLONESHOT;
     }

@@ -12,7 +12,9 @@ import {
   EPOLL_CTL_DEL,
   EPOLLERR,
   EPOLLHUP,
+  EPOLLIN,
   EPOLLONESHOT,
+  EPOLLOUT,
   eventfd,
   read,
   systemCalls,
@@ -131,7 +133,7 @@ export class Rig {
     const { fd } = this.event;
     read(fd, scratch);
     if (counter !== null) write(fd, counter);
-    this.#oracle.report(direction);
+    this.#oracle.report(direction === "read" ? EPOLLIN : EPOLLOUT);
     this.#same(direction, "events", this.#engine.poll(0), 1);
     this.#compareStates(`report ${direction}`);
     this.#compareKernel(`report ${direction}`);

@@ -1,0 +1,298 @@
+/** Runs connections against bare peers, and judges each against its model. */
+import {
+  type Connection,
+  type ConnectionHandlers,
+  Engine,
+  type Listener,
+} from "../../../mod.ts";
+import { SystemError } from "../../../ffi/mod.ts";
+import type { World } from "../world.ts";
+import {
+  type Callback,
+  type ConnectionScenario,
+  type ConnectionStep,
+  LINKS,
+} from "./connection_steps.ts";
+import { type Letter, Link } from "./link.ts";
+import { PeerNetwork } from "./peer_network.ts";
+import { ScriptedError, type Trial } from "./trial.ts";
+import { expect, Violation } from "./violation.ts";
+
+/** Rounds, of some milliseconds where there is nothing to do, to come to rest in. */
+const ROUNDS_MAX = 400;
+const ROUND_MS = 5;
+
+/** One run of a scenario. */
+export class ConnectionRun {
+  readonly #world: World;
+  readonly #trial: Trial;
+  readonly #scenario: ConnectionScenario;
+  readonly #network: PeerNetwork;
+  readonly #engine: Engine;
+  readonly #listener: Listener;
+  /** Those that steps name. */
+  readonly #places: (Link | null)[] = new Array(LINKS).fill(null);
+  readonly #links: Link[] = [];
+  #running = false;
+  #inVerb = false;
+
+  constructor(scenario: ConnectionScenario, world: World, trial: Trial) {
+    this.#world = world;
+    this.#trial = trial;
+    this.#scenario = scenario;
+    const { trigger, family, steps: _, hasEnd: __, ...options } = scenario;
+    this.#network = new PeerNetwork(world.calls, family);
+    const onError = (error: unknown) => this.#takeError(error);
+    this.#engine = new Engine({ trigger, onError }, world.calls);
+    const place = family === "tcp" ? {} : { path: this.#network.newPath() };
+    this.#listener = this.#engine.listen(
+      { ...options, ...place },
+      this.#handlers((connection) => this.#accepted(connection)),
+    );
+  }
+
+  /** All steps; then both sides go on to the end. */
+  run(): void {
+    this.#trial.begin();
+    try {
+      for (const step of this.#scenario.steps) {
+        this.#trial.step();
+        this.#perform(step);
+        for (const link of this.#places) link?.assertBounded();
+      }
+      this.#finish();
+    } finally {
+      this.#engine.close();
+      this.#network.close();
+    }
+  }
+
+  #perform(step: ConnectionStep): void {
+    switch (step.do) {
+      case "turn":
+        this.#engine.turn(0);
+        return;
+      case "settle":
+        return this.#settle();
+      case "elapse":
+        return this.#world.elapse(step.ms);
+      case "accept":
+      case "connect":
+      case "refused":
+        if (this.#places[step.at]?.done ?? true) this.#connect(step);
+        return;
+      default: {
+        const link = this.#places[step.at];
+        if (link !== null && link !== undefined) this.#use(link, step);
+      }
+    }
+  }
+
+  #use(link: Link, step: Extract<ConnectionStep, { at: number }>): void {
+    switch (step.do) {
+      case "accept":
+      case "connect":
+      case "refused":
+        return;
+      case "peerWrites":
+        return link.peer?.write(step.length);
+      case "peerReads":
+        link.peer?.read(step.length, link.stream);
+        return;
+      case "peerEnds":
+        return link.peer?.end();
+      case "peerCloses":
+        return link.peer?.close();
+      case "peerResets":
+        return link.peer?.reset();
+      case "script":
+        (link.scripts[step.callback] ??= []).push(step.actions);
+        return;
+      default:
+        this.#inVerb = true;
+        try {
+          link.use(step, this.#world.calls.now());
+        } finally {
+          this.#inVerb = false;
+        }
+    }
+  }
+
+  #connect(
+    step: Extract<ConnectionStep, { do: "accept" | "connect" | "refused" }>,
+  ): void {
+    const { bufferMax, hasEnd } = this.#scenario;
+    const stream = 2 * this.#links.length;
+    if (step.do === "accept") {
+      const address = this.#listener.localAddress;
+      const peer = this.#listener.fd < 0
+        ? null
+        : this.#network.connect(address, stream + 1);
+      if (peer === null) return;
+      this.#add(step.at, new Link(stream, peer, bufferMax, hasEnd));
+      return;
+    }
+    const refused = step.do === "refused";
+    const place = refused ? this.#network.nobody : this.#network.place;
+    let connection: Connection;
+    let link: Link | null = null;
+    const owner = () => link as Link;
+    try {
+      const handlers = this.#handlers(owner);
+      connection = this.#engine.connect({ bufferMax, ...place }, handlers);
+    } catch (error) {
+      if (!(error instanceof SystemError)) throw error;
+      return;
+    }
+    const peer = refused ? null : this.#network.accept(stream + 1);
+    link = new Link(stream, peer, bufferMax, hasEnd);
+    link.connection = connection;
+    this.#add(step.at, link);
+  }
+
+  #add(at: number, link: Link): void {
+    this.#places[at] = link;
+    this.#links.push(link);
+  }
+
+  /** Whose connection the listener has accepted. */
+  #accepted(connection: Connection): Link {
+    const known = connection.context;
+    if (known instanceof Link) return known;
+    const { bufferMax, hasEnd } = this.#scenario;
+    const peer = this.#network.owner(connection.remoteAddress);
+    const link = this.#links.find((link) => link.peer === peer) ??
+      new Link(0, null, bufferMax, hasEnd);
+    if (link.peer === null) this.#links.push(link);
+    link.connection = connection;
+    connection.context = link;
+    return link;
+  }
+
+  #handlers(owner: (connection: Connection) => Link): ConnectionHandlers {
+    const handle = (
+      letter: Letter,
+      callback: Callback | null,
+      body: (link: Link) => void = () => {},
+    ) =>
+    (connection: Connection) => {
+      const link = owner(connection);
+      this.#trial.handler();
+      expect(!this.#inVerb, () => `${letter} is called inside a verb`);
+      expect(!this.#running, () => `${letter} is called inside a handler`);
+      this.#running = true;
+      try {
+        link.called(letter);
+        body(link);
+        if (callback !== null) this.#act(link, callback);
+      } finally {
+        this.#running = false;
+      }
+    };
+    return {
+      open: handle("o", "open"),
+      data: (connection, chunk) =>
+        handle("d", "data", (link) => link.data(chunk))(connection),
+      drain: handle("r", "drain", (link) => link.drained()),
+      timeout: handle(
+        "t",
+        null,
+        (link) => link.timedOut(this.#world.calls.now()),
+      ),
+      error: (connection, error) =>
+        handle("x", null, (link) => this.#assertExcused(link, error))(
+          connection,
+        ),
+      close: handle("c", "close"),
+      ...(this.#scenario.hasEnd &&
+        { end: handle("e", "end", (link) => link.peerEnded()) }),
+    };
+  }
+
+  /** The next script of a callback. */
+  #act(link: Link, callback: Callback): void {
+    for (const action of link.scripts[callback]?.shift() ?? []) {
+      if (action.do === "throw") throw new ScriptedError();
+      const place = this.#places[action.at];
+      if (place !== null) place?.use(action, this.#world.calls.now());
+    }
+  }
+
+  /** An error must have a cause. */
+  #assertExcused(link: Link, error: SystemError): void {
+    const { peer } = link;
+    const excused = this.#trial.faulty || peer === null || peer.broke ||
+      peer.failed;
+    expect(excused, () => `link ${link.stream}: ${error.message}`);
+  }
+
+  #takeError(error: unknown): void {
+    if (error instanceof ScriptedError) return;
+    const known = error instanceof SystemError &&
+      (error.syscall === "accept4" || this.#trial.faulty);
+    if (!known) throw error;
+  }
+
+  /** Turns until `condition` holds; peers read meanwhile. */
+  #until(condition: () => string | null): void {
+    for (let round = 0; round < ROUNDS_MAX; round++) {
+      for (const link of this.#links) link.peer?.drain(link.stream);
+      const ran = this.#engine.turn(0);
+      if (ran > 0) continue;
+      if (condition() === null) return;
+      this.#engine.turn(ROUND_MS);
+    }
+    throw new Violation(`it never comes to rest: ${condition()}`);
+  }
+
+  /** Each side gets what the other has sent. */
+  #settle(): void {
+    this.#until(() => {
+      for (const link of this.#links) {
+        const missing = link.missing();
+        if (missing !== null) return `link ${link.stream}: ${missing}`;
+      }
+      return null;
+    });
+  }
+
+  /** Everybody reads all and ends; then those have their turn who had to wait. */
+  #finish(): void {
+    for (const link of this.#links) {
+      for (const scripts of Object.values(link.scripts)) scripts.length = 0;
+      link.use({ do: "resume", at: 0 }, 0);
+    }
+    this.#settle();
+    this.#until(() => {
+      for (const link of this.#links) this.#end(link);
+      const open = this.#links.find((link) => !this.#isOver(link));
+      return open === undefined
+        ? null
+        : `link ${open.stream} is not closed: ${open.log}`;
+    });
+    for (const link of this.#links) link.assertWhole();
+    const { connections } = this.#listener;
+    expect(connections === 0, () => `${connections} connections are counted`);
+  }
+
+  /** Both sides end, and a closed one leaves room for others. */
+  #end(link: Link): void {
+    const { connection, peer } = link;
+    peer?.end();
+    if (link.healthy && connection !== null && !link.ended) {
+      if (link.missing() !== null) return;
+      link.ended = true;
+      connection.end();
+    }
+    if (link.done || peer?.failed || peer?.sawEnd) {
+      if (link.done || link.log === "") peer?.close();
+    }
+  }
+
+  #isOver(link: Link): boolean {
+    if (link.done) return true;
+    // Turned away, or lost with the listener.
+    if (link.connection === null) return link.peer?.closed ?? true;
+    return false;
+  }
+}

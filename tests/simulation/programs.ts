@@ -1,0 +1,34 @@
+/** The programs that are run against the model. */
+import { type Program, program } from "./explore.ts";
+import { ConnectionRun } from "./model/connection_program.ts";
+import { connectionScenarios } from "./model/connection_steps.ts";
+import { DescriptorRun } from "./model/descriptor_program.ts";
+import { descriptorScenarios } from "./model/descriptor_steps.ts";
+import { PostRun } from "./model/post_program.ts";
+import { postScenarios } from "./model/post_steps.ts";
+import { TimerRun } from "./model/timer_program.ts";
+import { timerScenarios } from "./model/timer_steps.ts";
+
+/** All of them. */
+export const PROGRAMS: readonly Program[] = [
+  program(
+    "descriptors",
+    descriptorScenarios,
+    (scenario, world, trial) => new DescriptorRun(scenario, world, trial).run(),
+  ),
+  program(
+    "connections",
+    connectionScenarios,
+    (scenario, world, trial) => new ConnectionRun(scenario, world, trial).run(),
+  ),
+  program(
+    "timers",
+    timerScenarios,
+    (scenario, world, trial) => new TimerRun(scenario, world, trial).run(),
+  ),
+  program(
+    "posts",
+    postScenarios,
+    (scenario, world, trial) => new PostRun(scenario, world, trial).run(),
+  ),
+];
