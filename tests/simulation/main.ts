@@ -17,7 +17,7 @@ function fail(message: string): never {
   Deno.exit(2);
 }
 
-function integer(name: string, text: string): number {
+function integer(name: string, text = ""): number {
   const value = Number(text);
   if (Number.isInteger(value) && value >= 0) return value;
   return fail(`--${name} must be an integer from 0 on, and is ${text}`);

@@ -33,6 +33,8 @@ export class ConnectionRun {
   /** Those that steps name. */
   readonly #places: (Link | null)[] = new Array(LINKS).fill(null);
   readonly #links: Link[] = [];
+  /** Whether accepting has met its limits. */
+  #exhausted = false;
   #running = false;
   #inVerb = false;
 
@@ -41,7 +43,7 @@ export class ConnectionRun {
     this.#trial = trial;
     this.#scenario = scenario;
     const { trigger, family, steps: _, hasEnd: __, ...options } = scenario;
-    this.#network = new PeerNetwork(world.calls, family);
+    this.#network = new PeerNetwork(trial.peerCalls, family);
     const onError = (error: unknown) => this.#takeError(error);
     this.#engine = new Engine({ trigger, onError }, world.calls);
     const place = family === "tcp" ? {} : { path: this.#network.newPath() };
@@ -161,9 +163,10 @@ export class ConnectionRun {
     if (known instanceof Link) return known;
     const { bufferMax, hasEnd } = this.#scenario;
     const peer = this.#network.owner(connection.remoteAddress);
-    const link = this.#links.find((link) => link.peer === peer) ??
-      new Link(0, null, bufferMax, hasEnd);
-    if (link.peer === null) this.#links.push(link);
+    const link = peer === null
+      ? new Link(0, null, bufferMax, hasEnd)
+      : this.#links.find((link) => link.peer === peer) as Link;
+    if (peer === null) this.#links.push(link);
     link.connection = connection;
     connection.context = link;
     return link;
@@ -228,9 +231,9 @@ export class ConnectionRun {
 
   #takeError(error: unknown): void {
     if (error instanceof ScriptedError) return;
-    const known = error instanceof SystemError &&
-      (error.syscall === "accept4" || this.#trial.faulty);
-    if (!known) throw error;
+    if (!(error instanceof SystemError)) throw error;
+    if (error.syscall === "accept4") this.#exhausted = true;
+    else if (!this.#trial.faulty) throw error;
   }
 
   /** Turns until `condition` holds; peers read meanwhile. */
@@ -270,16 +273,28 @@ export class ConnectionRun {
         ? null
         : `link ${open.stream} is not closed: ${open.log}`;
     });
-    for (const link of this.#links) link.assertWhole();
-    const { connections } = this.#listener;
+    // Idle ones are closed whatever is on its way.
+    const idleClosed = this.#exhausted &&
+      this.#scenario.onExhausted === "closeIdle";
+    if (!idleClosed) { for (const link of this.#links) link.assertWhole(); }
+    const { connections, shed, aborted } = this.#listener;
     expect(connections === 0, () => `${connections} connections are counted`);
+    const away =
+      this.#links.filter(({ log, peer }) =>
+        log === "" && peer !== null && !peer.broke
+      ).length;
+    expect(
+      away <= shed + aborted || this.#trial.faulty,
+      () => `${away} were turned away, ${shed + aborted} are counted`,
+    );
   }
 
   /** Both sides end, and a closed one leaves room for others. */
   #end(link: Link): void {
     const { connection, peer } = link;
     peer?.end();
-    if (link.healthy && connection !== null && !link.ended) {
+    const open = link.log.startsWith("o") && connection?.closed === false;
+    if (open && !link.ended) {
       if (link.missing() !== null) return;
       link.ended = true;
       connection.end();

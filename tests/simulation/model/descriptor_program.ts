@@ -11,7 +11,12 @@ import {
   type HandlerStep,
   PLACES,
 } from "./descriptor_steps.ts";
-import { drain, type Ends, openEnds, uninterrupted } from "./ends.ts";
+import {
+  drain,
+  type Ends,
+  openEnds,
+  uninterrupted,
+} from "./descriptor_ends.ts";
 import { type EpollObserver, spied } from "./epoll_spy.ts";
 import { Subject } from "./subject.ts";
 import { expect } from "./violation.ts";
@@ -155,11 +160,11 @@ export class DescriptorRun implements EpollObserver {
         this.#fill(subject);
         return;
       case "peerWrites":
-        if (this.#peerWrites(ends)) subject.hasArrived(one.length);
+        subject.hasArrived(this.#peerWrites(ends));
         return;
       case "peerDrains":
         if (ends.peer >= 0) {
-          drain(this.#world.calls, ends.peer);
+          drain(this.#trial.peerCalls, ends.peer);
           subject.hasRoom();
           if (subject.kind === "eventfd") subject.isTaken(Infinity);
         }
@@ -173,7 +178,7 @@ export class DescriptorRun implements EpollObserver {
 
   #open(step: Extract<DescriptorStep, { do: "open" }>): void {
     const { trigger } = this.#scenario;
-    const ends = openEnds(this.#world.calls, step.kind);
+    const ends = openEnds(this.#trial.peerCalls, step.kind);
     if (ends === null) return;
     const handlers = {
       read: () => this.#handle(subject, "read"),
@@ -261,10 +266,11 @@ export class DescriptorRun implements EpollObserver {
     }
   }
 
-  /** Whether anything was written. */
-  #peerWrites({ peer }: Ends): boolean {
-    if (peer < 0) return false;
-    return uninterrupted(() => this.#world.calls.write(peer, one)) > 0;
+  /** Returns the bytes written. */
+  #peerWrites({ peer }: Ends): number {
+    if (peer < 0) return 0;
+    const { peerCalls } = this.#trial;
+    return Math.max(0, uninterrupted(() => peerCalls.write(peer, one)));
   }
 
   #peerCloses(subject: Subject): void {

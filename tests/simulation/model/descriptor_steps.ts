@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { VERBS } from "../../support/matrix_oracle.ts";
 import type { Direction, Verb } from "../../support/matrix_oracle.ts";
 import type { Trigger } from "../../../mod.ts";
-import { type Kind, KINDS } from "./ends.ts";
+import { type Kind, KINDS } from "./descriptor_ends.ts";
 
 /** Descriptors at a time. */
 export const PLACES = 5;
@@ -50,6 +50,13 @@ function placed<Name extends string>(...names: Name[]) {
   return fc.record({ do: fc.constantFrom(...names), at });
 }
 
+const ENABLING: readonly Verb[] = [
+  "enable",
+  "enableRead",
+  "enableWrite",
+  "oneshotRead",
+  "oneshotWrite",
+];
 const open = fc.record({
   do: fc.constant("open" as const),
   at,
@@ -60,10 +67,12 @@ const open = fc.record({
 const verb = fc.record({
   do: fc.constant("verb" as const),
   at,
-  // A descriptor lives for a while.
+  // A descriptor lives for a while, and is to have something to do.
   verb: fc.constantFrom(
     ...VERBS,
     ...VERBS.filter((verb) => verb !== "close"),
+    ...ENABLING,
+    ...ENABLING,
   ),
 });
 const handlerStep: fc.Arbitrary<HandlerStep> = fc.oneof(
@@ -80,16 +89,16 @@ const script = fc.record({
   actions: fc.array(handlerStep, { minLength: 1, maxLength: 3 }),
 });
 const step: fc.Arbitrary<DescriptorStep> = fc.oneof(
-  { weight: 5, arbitrary: open },
-  { weight: 14, arbitrary: verb },
-  { weight: 6, arbitrary: placed("read", "write", "drain") },
+  { weight: 8, arbitrary: open },
+  { weight: 16, arbitrary: verb },
+  { weight: 5, arbitrary: placed("read", "write", "drain") },
   { weight: 1, arbitrary: placed("fill") },
-  { weight: 8, arbitrary: placed("peerWrites", "peerWrites", "peerDrains") },
+  { weight: 10, arbitrary: placed("peerWrites", "peerWrites", "peerDrains") },
   { weight: 1, arbitrary: placed("peerCloses") },
   { weight: 1, arbitrary: placed("abandon") },
   { weight: 1, arbitrary: plain("haunt") },
-  { weight: 6, arbitrary: plain("commit", "poll", "dispatch") },
-  { weight: 8, arbitrary: plain("turn") },
+  { weight: 5, arbitrary: plain("commit", "poll", "dispatch") },
+  { weight: 12, arbitrary: plain("turn") },
   { weight: 1, arbitrary: plain("settle") },
   { weight: 4, arbitrary: script },
 );

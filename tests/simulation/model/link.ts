@@ -58,8 +58,9 @@ export class Link {
   /** Whether it has come to its end by itself, with nothing to be lost. */
   get graceful(): boolean {
     const { peer } = this;
-    return !this.closed && !this.uncertain && !this.log.includes("x") &&
-      peer !== null && !peer.broke && !peer.failed;
+    const opened = this.log.startsWith("o") && !this.log.includes("x");
+    return opened && !this.closed && !this.uncertain && peer !== null &&
+      !peer.broke && !peer.failed;
   }
 
   /** A callback is called. */
@@ -211,6 +212,8 @@ export class Link {
     );
     if (count === null) return;
     this.accepted += count;
+    // What a failed write has sent before it failed is not told.
+    if (connection.closed) this.uncertain = true;
     if (connection.closed || this.#closesSoon) return;
     expect(
       count <= total && count >= Math.min(total, room),

@@ -13,7 +13,7 @@ import {
   type SocketAddress,
 } from "../../../ffi/mod.ts";
 import type { SystemCalls } from "../../../ffi/system_calls.ts";
-import { uninterrupted } from "./ends.ts";
+import { uninterrupted } from "./descriptor_ends.ts";
 import { RawPeer } from "./raw_peer.ts";
 
 const ADDRESS_BYTES = 128;
@@ -102,7 +102,7 @@ export class PeerNetwork {
   #bind(fd: number): void {
     const address: SocketAddress = this.#family === "tcp"
       ? { family: "ipv4", host: "127.0.0.1", port: 0 }
-      : { family: "unix-abstract", name: this.newPath().slice(1) };
+      : { family: "unix-unnamed" };
     check(this.#calls.bind(fd, encodeAddress(address)), "bind");
   }
 

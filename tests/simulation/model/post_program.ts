@@ -21,7 +21,7 @@ import { ScriptedError, type Trial } from "./trial.ts";
 import { expect } from "./violation.ts";
 
 const TURNS_MAX = 200;
-const WAIT_MS = 20;
+const WAIT_MS = 2;
 /** What the memory of a lane may be rounded up by. */
 const ROUNDING_BYTES = 16;
 
@@ -65,6 +65,8 @@ export class PostRun {
       sendersMax: SENDERS_MAX,
       notify: () => this.#notified(),
     }, (message) => this.#arrived(message));
+    // Registers it; from here on it can be woken.
+    this.#engine.turn(0);
     const { calls } = world;
     this.#outer = check(calls.epoll_create1(EPOLL_CLOEXEC), "epoll_create1");
     this.#outerEvents.set(0, EPOLLIN, 0, 0);

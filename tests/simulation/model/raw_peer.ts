@@ -7,7 +7,7 @@ import {
   SOL_SOCKET,
 } from "../../../ffi/mod.ts";
 import type { SystemCalls } from "../../../ffi/system_calls.ts";
-import { uninterrupted } from "./ends.ts";
+import { uninterrupted } from "./descriptor_ends.ts";
 import { isPieceOf, pieceOf } from "./stream_bytes.ts";
 import { expect } from "./violation.ts";
 
@@ -80,7 +80,7 @@ export class RawPeer {
     if (this.closed) return;
     this.closed = true;
     this.ended = true;
-    this.broke = !this.sawEnd;
+    this.broke = !this.sawEnd && !this.failed;
     this.calls.close(this.fd);
   }
 

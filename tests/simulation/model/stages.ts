@@ -56,14 +56,14 @@ const SETTINGS: readonly Setting[] = [
 export function setStage(kind: Kind, seed: number, counts: Counts): Stage {
   if (kind === "real") {
     const world = realWorld();
-    const trial = new Trial(counts, false, () => {});
+    const trial = new Trial(counts, world.calls, false, () => {});
     return { world, trial, close: () => world.close() };
   }
   const setting = SETTINGS[seed % SETTINGS.length] as Setting;
   const { rates, descriptorsMax } = setting;
   const world = simulatedWorld({ seed, descriptorsMax });
-  const { faults } = world.kernel;
-  const trial = new Trial(counts, rates === FAULTS, () => {
+  const { faults, faultless } = world.kernel;
+  const trial = new Trial(counts, faultless, rates === FAULTS, () => {
     faults.rates = rates;
   });
   return {

@@ -19,7 +19,7 @@ import {
   type Verb,
 } from "../../support/matrix_oracle.ts";
 import type { HandlerStep } from "./descriptor_steps.ts";
-import type { Ends, Kind } from "./ends.ts";
+import type { Ends, Kind } from "./descriptor_ends.ts";
 import { expect } from "./violation.ts";
 
 const CHANGES: Record<number, Change> = {
@@ -140,7 +140,7 @@ export class Subject {
   /** Bytes have come. */
   hasArrived(bytes: number): void {
     this.#unread += bytes;
-    this.owed.read = true;
+    if (bytes > 0) this.owed.read = true;
   }
 
   /** The end has come, or an error. */

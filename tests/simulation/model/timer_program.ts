@@ -1,5 +1,7 @@
 /** Runs timers, and judges when, and in which order, they fire. */
 import { Engine } from "../../../mod.ts";
+import { EINTR } from "../../../ffi/mod.ts";
+import type { SystemCalls } from "../../../ffi/system_calls.ts";
 import type { World } from "../world.ts";
 import { TimerModel } from "./timer_model.ts";
 import { type TimerAction, TIMERS, type TimerScenario } from "./timer_steps.ts";
@@ -26,7 +28,8 @@ export class TimerRun {
     const onError = (error: unknown) => {
       if (!(error instanceof ScriptedError)) throw error;
     };
-    this.#engine = new Engine({ dispatchMax, onError }, world.calls);
+    const calls = interruptedLate(world);
+    this.#engine = new Engine({ dispatchMax, onError }, calls);
   }
 
   run(): void {
@@ -133,4 +136,16 @@ export class TimerRun {
       );
     }
   }
+}
+
+/** Calls of a world in which a wait that is interrupted has lasted for a while. */
+function interruptedLate(world: World): SystemCalls {
+  return {
+    ...world.calls,
+    epoll_pwait2(epfd, words, eventsMax, timeoutMs) {
+      const count = world.calls.epoll_pwait2(epfd, words, eventsMax, timeoutMs);
+      if (count === -EINTR) world.elapse(timeoutMs / 2);
+      return count;
+    },
+  };
 }

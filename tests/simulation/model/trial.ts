@@ -1,4 +1,5 @@
-/** One run of a scenario, as far as it is counted. */
+/** One run of a scenario: what it may expect, and what of it is counted. */
+import type { SystemCalls } from "../../../ffi/system_calls.ts";
 
 /** What handlers throw when they are told to. */
 export class ScriptedError extends Error {
@@ -18,10 +19,18 @@ export class Trial {
   readonly begin: () => void;
   /** Whether calls may fail without a reason that the model knows. */
   readonly faulty: boolean;
+  /** Calls without faults, for the peers: they always know what they did. */
+  readonly peerCalls: SystemCalls;
   readonly #counts: Counts;
 
-  constructor(counts: Counts, faulty: boolean, begin: () => void) {
+  constructor(
+    counts: Counts,
+    peerCalls: SystemCalls,
+    faulty: boolean,
+    begin: () => void,
+  ) {
     this.#counts = counts;
+    this.peerCalls = peerCalls;
     this.faulty = faulty;
     this.begin = begin;
   }

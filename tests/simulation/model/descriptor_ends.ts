@@ -75,8 +75,6 @@ export function openEnds(calls: SystemCalls, kind: Kind): Ends | null {
   }
 }
 
-let names = 0;
-
 function socketPair(calls: SystemCalls, kind: "unix" | "tcp"): Ends | null {
   const domain = kind === "tcp" ? AF_INET : AF_UNIX;
   const listener = calls.socket(domain, NONBLOCKING, 0);
@@ -84,7 +82,7 @@ function socketPair(calls: SystemCalls, kind: "unix" | "tcp"): Ends | null {
   const name = encodeAddress(
     kind === "tcp"
       ? { family: "ipv4", host: "127.0.0.1", port: 0 }
-      : { family: "unix-abstract", name: `model-${Deno.pid}-${++names}` },
+      : { family: "unix-unnamed" },
   );
   const bound = new Uint8Array(128);
   const ready = calls.bind(listener, name) >= 0 &&
