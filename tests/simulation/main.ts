@@ -1,5 +1,6 @@
 /** `deno task simulate`: random programs against the model of an engine. */
 import { parseArgs } from "@std/cli/parse-args";
+import fc from "fast-check";
 import { PROGRAMS } from "./programs.ts";
 import { simulate } from "./simulate.ts";
 
@@ -60,7 +61,7 @@ console.log(
 if (finding !== null) {
   console.log(`FAILED: ${finding.message}`);
   console.log(`The shrunk program, with the seed of its world before it:`);
-  console.log(JSON.stringify(finding.scenario, null, 1));
+  console.log(fc.stringify(finding.scenario));
   console.log(
     `Again: deno task simulate --seed ${finding.seed} --steps 1 ` +
       `--world ${world} --program ${finding.program}`,

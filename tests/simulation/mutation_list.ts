@@ -9,7 +9,12 @@ export interface Mutation {
   readonly from: string;
   readonly to: string;
   /** The program that has to catch it. */
-  readonly program: "descriptors" | "connections" | "timers" | "posts";
+  readonly program:
+    | "descriptors"
+    | "connections"
+    | "timers"
+    | "posts"
+    | "signals";
 }
 
 /** All of them. */
@@ -130,6 +135,20 @@ export const MUTATIONS: readonly Mutation[] = [
     program: "posts",
   },
   {
+    name: "tell a closed watch of a signal",
+    file: "src/signals.ts",
+    from: "if (this.source.closed) return 0;",
+    to: "",
+    program: "signals",
+  },
+  {
+    name: "lose the signals after the first of a read",
+    file: "src/signals.ts",
+    from: "at < bytes; at += signalfd_siginfo.size",
+    to: "at < signalfd_siginfo.size; at += signalfd_siginfo.size",
+    program: "signals",
+  },
+  {
     name: "leak on a failed accept",
     file: "src/net/exhaustion.ts",
     from: "calls.close(accepted);",
@@ -148,6 +167,13 @@ export const MUTATIONS: readonly Mutation[] = [
     file: "src/net/connection.ts",
     from: "if (this.closed) return;\n    this.stage = stage;",
     to: "this.stage = stage;",
+    program: "connections",
+  },
+  {
+    name: "accept over connectionsMax",
+    file: "src/net/listener.ts",
+    from: "if (this.#connections >= this.#connectionsMax) {",
+    to: "if (this.#connections > this.#connectionsMax) {",
     program: "connections",
   },
   {

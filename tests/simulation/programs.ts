@@ -6,6 +6,8 @@ import { DescriptorRun } from "./model/descriptor_program.ts";
 import { descriptorScenarios } from "./model/descriptor_steps.ts";
 import { PostRun } from "./model/post_program.ts";
 import { postScenarios } from "./model/post_steps.ts";
+import { SignalRun } from "./model/signal_program.ts";
+import { signalScenarios } from "./model/signal_steps.ts";
 import { TimerRun } from "./model/timer_program.ts";
 import { timerScenarios } from "./model/timer_steps.ts";
 
@@ -30,5 +32,10 @@ export const PROGRAMS: readonly Program[] = [
     "posts",
     postScenarios,
     (scenario, world, trial) => new PostRun(scenario, world, trial).run(),
+  ),
+  program(
+    "signals",
+    signalScenarios,
+    (scenario, world, trial) => new SignalRun(scenario, world, trial).run(),
   ),
 ];

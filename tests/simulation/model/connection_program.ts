@@ -2,18 +2,19 @@
 import {
   type Connection,
   type ConnectionHandlers,
+  type ConnectOptions,
   Engine,
   type Listener,
 } from "../../../mod.ts";
 import { SystemError } from "../../../ffi/mod.ts";
 import type { World } from "../world.ts";
+import { Callbacks } from "./connection_callbacks.ts";
 import {
-  type Callback,
   type ConnectionScenario,
   type ConnectionStep,
   LINKS,
 } from "./connection_steps.ts";
-import { type Letter, Link } from "./link.ts";
+import { Link } from "./link.ts";
 import { PeerNetwork } from "./peer_network.ts";
 import { ScriptedError, type Trial } from "./trial.ts";
 import { expect, Violation } from "./violation.ts";
@@ -30,26 +31,27 @@ export class ConnectionRun {
   readonly #network: PeerNetwork;
   readonly #engine: Engine;
   readonly #listener: Listener;
+  readonly #callbacks: Callbacks;
   /** Those that steps name. */
   readonly #places: (Link | null)[] = new Array(LINKS).fill(null);
   readonly #links: Link[] = [];
   /** Whether accepting has met its limits. */
   #exhausted = false;
-  #running = false;
-  #inVerb = false;
 
   constructor(scenario: ConnectionScenario, world: World, trial: Trial) {
     this.#world = world;
     this.#trial = trial;
     this.#scenario = scenario;
-    const { trigger, family, steps: _, hasEnd: __, ...options } = scenario;
+    const { trigger, family } = scenario;
+    const now = () => world.calls.now();
+    this.#callbacks = new Callbacks(scenario, trial, now, this.#places);
     this.#network = new PeerNetwork(trial.peerCalls, family);
     const onError = (error: unknown) => this.#takeError(error);
     this.#engine = new Engine({ trigger, onError }, world.calls);
     const place = family === "tcp" ? {} : { path: this.#network.newPath() };
     this.#listener = this.#engine.listen(
-      { ...options, ...place },
-      this.#handlers((connection) => this.#accepted(connection)),
+      { ...scenario, ...place },
+      this.#callbacks.handlers((connection) => this.#accepted(connection)),
     );
   }
 
@@ -61,6 +63,7 @@ export class ConnectionRun {
         this.#trial.step();
         this.#perform(step);
         for (const link of this.#places) link?.assertBounded();
+        this.#assertFew();
       }
       this.#finish();
     } finally {
@@ -76,6 +79,8 @@ export class ConnectionRun {
         return;
       case "settle":
         return this.#settle();
+      case "closeListener":
+        return this.#listener.close();
       case "elapse":
         return this.#world.elapse(step.ms);
       case "accept":
@@ -96,6 +101,8 @@ export class ConnectionRun {
       case "connect":
       case "refused":
         return;
+      case "handOver":
+        return this.#handOver(link);
       case "peerWrites":
         return link.peer?.write(step.length);
       case "peerReads":
@@ -111,12 +118,9 @@ export class ConnectionRun {
         (link.scripts[step.callback] ??= []).push(step.actions);
         return;
       default:
-        this.#inVerb = true;
-        try {
-          link.use(step, this.#world.calls.now());
-        } finally {
-          this.#inVerb = false;
-        }
+        this.#callbacks.noneDuring(() =>
+          link.use(step, this.#world.calls.now())
+        );
     }
   }
 
@@ -136,20 +140,47 @@ export class ConnectionRun {
     }
     const refused = step.do === "refused";
     const place = refused ? this.#network.nobody : this.#network.place;
-    let connection: Connection;
     let link: Link | null = null;
-    const owner = () => link as Link;
-    try {
-      const handlers = this.#handlers(owner);
-      connection = this.#engine.connect({ bufferMax, ...place }, handlers);
-    } catch (error) {
-      if (!(error instanceof SystemError)) throw error;
-      return;
-    }
+    const handlers = this.#callbacks.handlers(() => link as Link);
+    // A connection that its peer has no room to accept would be taken for another.
+    const reserve = this.#network.reserve();
+    if (reserve < 0) return;
+    const connection = this.#tryConnect({ bufferMax, ...place }, handlers);
+    this.#network.giveBack(reserve);
+    if (connection === null) return;
     const peer = refused ? null : this.#network.accept(stream + 1);
     link = new Link(stream, peer, bufferMax, hasEnd);
     link.connection = connection;
     this.#add(step.at, link);
+  }
+
+  /** Null where there is no descriptor. */
+  #tryConnect(
+    options: ConnectOptions,
+    handlers: ConnectionHandlers,
+  ): Connection | null {
+    try {
+      return this.#engine.connect(options, handlers);
+    } catch (error) {
+      if (error instanceof SystemError) return null;
+      throw error;
+    }
+  }
+
+  #handOver(link: Link): void {
+    const { connection } = link;
+    const open = link.log.startsWith("o") && connection?.closed === false;
+    if (!open || link.ended) return;
+    let fd: number;
+    try {
+      fd = connection.detach();
+    } catch (error) {
+      expect(connection.bufferedBytes > 0, () => `cannot detach: ${error}`);
+      return;
+    }
+    const { bufferMax } = this.#scenario;
+    const handlers = this.#callbacks.handlers(() => link);
+    link.handedOver(this.#engine.adopt(fd, handlers, { bufferMax }));
   }
 
   #add(at: number, link: Link): void {
@@ -172,68 +203,20 @@ export class ConnectionRun {
     return link;
   }
 
-  #handlers(owner: (connection: Connection) => Link): ConnectionHandlers {
-    const handle = (
-      letter: Letter,
-      callback: Callback | null,
-      body: (link: Link) => void = () => {},
-    ) =>
-    (connection: Connection) => {
-      const link = owner(connection);
-      this.#trial.handler();
-      expect(!this.#inVerb, () => `${letter} is called inside a verb`);
-      expect(!this.#running, () => `${letter} is called inside a handler`);
-      this.#running = true;
-      try {
-        link.called(letter);
-        body(link);
-        if (callback !== null) this.#act(link, callback);
-      } finally {
-        this.#running = false;
-      }
-    };
-    return {
-      open: handle("o", "open"),
-      data: (connection, chunk) =>
-        handle("d", "data", (link) => link.data(chunk))(connection),
-      drain: handle("r", "drain", (link) => link.drained()),
-      timeout: handle(
-        "t",
-        null,
-        (link) => link.timedOut(this.#world.calls.now()),
-      ),
-      error: (connection, error) =>
-        handle("x", null, (link) => this.#assertExcused(link, error))(
-          connection,
-        ),
-      close: handle("c", "close"),
-      ...(this.#scenario.hasEnd &&
-        { end: handle("e", "end", (link) => link.peerEnded()) }),
-    };
-  }
-
-  /** The next script of a callback. */
-  #act(link: Link, callback: Callback): void {
-    for (const action of link.scripts[callback]?.shift() ?? []) {
-      if (action.do === "throw") throw new ScriptedError();
-      const place = this.#places[action.at];
-      if (place !== null) place?.use(action, this.#world.calls.now());
-    }
-  }
-
-  /** An error must have a cause. */
-  #assertExcused(link: Link, error: SystemError): void {
-    const { peer } = link;
-    const excused = this.#trial.faulty || peer === null || peer.broke ||
-      peer.failed;
-    expect(excused, () => `link ${link.stream}: ${error.message}`);
-  }
-
   #takeError(error: unknown): void {
     if (error instanceof ScriptedError) return;
     if (!(error instanceof SystemError)) throw error;
     if (error.syscall === "accept4") this.#exhausted = true;
     else if (!this.#trial.faulty) throw error;
+  }
+
+  #assertFew(): void {
+    const { connections } = this.#listener;
+    const { connectionsMax } = this.#scenario;
+    expect(
+      connections <= connectionsMax,
+      () => `${connections} connections of ${connectionsMax}`,
+    );
   }
 
   /** Turns until `condition` holds; peers read meanwhile. */
@@ -284,7 +267,7 @@ export class ConnectionRun {
         log === "" && peer !== null && !peer.broke
       ).length;
     expect(
-      away <= shed + aborted || this.#trial.faulty,
+      away <= shed + aborted || this.#trial.faulty || this.#listener.fd < 0,
       () => `${away} were turned away, ${shed + aborted} are counted`,
     );
   }

@@ -21,9 +21,11 @@ export type ConnectionStep =
   | Exclude<UserStep, { do: "throw" }>
   /** The peer connects to the engine's listener, or the engine to the peer's. */
   | { do: "accept" | "connect" | "refused"; at: number }
+  /** The connection is detached, and taken over again. */
+  | { do: "handOver"; at: number }
   | { do: "peerWrites" | "peerReads"; at: number; length: number }
   | { do: "peerEnds" | "peerCloses" | "peerResets"; at: number }
-  | { do: "turn" | "settle" }
+  | { do: "turn" | "settle" | "closeListener" }
   | { do: "elapse"; ms: number }
   | { do: "script"; at: number; callback: Callback; actions: UserStep[] };
 
@@ -35,7 +37,10 @@ export interface ConnectionScenario {
   readonly acceptBatch: number;
   readonly exclusive: boolean;
   readonly onExhausted: ExhaustedPolicy;
+  readonly connectionsMax: number;
+  /** Whether there are handlers for the peer's end, and for timeouts. */
   readonly hasEnd: boolean;
+  readonly hasTimeout: boolean;
   readonly steps: readonly ConnectionStep[];
 }
 
@@ -99,6 +104,7 @@ const script = fc.record({
   ),
 });
 const step: fc.Arbitrary<ConnectionStep> = fc.oneof(
+  { weight: 1, arbitrary: placed("handOver") },
   {
     weight: 6,
     arbitrary: placed("accept", "accept", "connect", "connect", "refused"),
@@ -127,6 +133,12 @@ const step: fc.Arbitrary<ConnectionStep> = fc.oneof(
   { weight: 3, arbitrary: script },
 );
 
+// Seldom, as few things happen after it.
+const rare = fc.oneof({ weight: 200, arbitrary: step }, {
+  weight: 1,
+  arbitrary: fc.record({ do: fc.constant("closeListener" as const) }),
+});
+
 /** Random scenarios. */
 export const connectionScenarios: fc.Arbitrary<ConnectionScenario> = fc.record({
   trigger: fc.constantFrom("edge" as const, "level" as const),
@@ -135,6 +147,8 @@ export const connectionScenarios: fc.Arbitrary<ConnectionScenario> = fc.record({
   acceptBatch: fc.constantFrom(64, 2, 1),
   exclusive: fc.boolean(),
   onExhausted: fc.constantFrom<ExhaustedPolicy>("wait", "closeIdle", "shed"),
+  connectionsMax: fc.constantFrom(Infinity, Infinity, 2),
   hasEnd: fc.boolean(),
-  steps: fc.array(step, { minLength: 1, maxLength: 120, size: "max" }),
+  hasTimeout: fc.boolean(),
+  steps: fc.array(rare, { minLength: 1, maxLength: 120, size: "max" }),
 });

@@ -110,12 +110,8 @@ function accepted(calls: SystemCalls, listener: number): number {
   }
 }
 
-/** Reads until there is nothing left. Returns whether the end, or an error, has come. */
-export function drain(calls: SystemCalls, fd: number): boolean {
-  const buffer = new Uint8Array(65536);
-  for (;;) {
-    const count = uninterrupted(() => calls.read(fd, buffer));
-    if (count > 0) continue;
-    return count !== -EAGAIN;
-  }
+/** Closes the peer, unless it is. */
+export function closePeer(calls: SystemCalls, ends: Ends): void {
+  if (ends.peer >= 0) calls.close(ends.peer);
+  ends.peer = -1;
 }

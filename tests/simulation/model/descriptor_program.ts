@@ -1,8 +1,7 @@
 /** Runs verbs, peers and turns on descriptors, and judges each against its model. */
 import { Engine, type FdEvent } from "../../../mod.ts";
-import { F_DUPFD_CLOEXEC, SystemError } from "../../../ffi/mod.ts";
+import { EAGAIN, SystemError } from "../../../ffi/mod.ts";
 import type { Direction, Verb } from "../../support/matrix_oracle.ts";
-import { EAGAIN } from "../../../ffi/mod.ts";
 import type { World } from "../world.ts";
 import { ScriptedError, type Trial } from "./trial.ts";
 import {
@@ -18,16 +17,21 @@ import {
   uninterrupted,
 } from "./descriptor_ends.ts";
 import { type EpollObserver, spied } from "./epoll_spy.ts";
+import { Ghosts } from "./ghosts.ts";
 import { Subject } from "./subject.ts";
+import {
+  fill,
+  peerCloses,
+  peerDrains,
+  peerWrites,
+  readAll,
+  readSome,
+  writeOne,
+} from "./transfers.ts";
 import { expect } from "./violation.ts";
 
 /** Turns after which handlers that consume all must have come to rest. */
 const SETTLED_WITHIN = 40;
-const FILL_MAX = 200;
-
-const scratch = new Uint8Array(65536);
-const one = new Uint8Array(BigUint64Array.of(1n).buffer);
-const full = new Uint8Array(BigUint64Array.of(0xfffffffffffffffen).buffer);
 
 /** One run of a scenario. */
 export class DescriptorRun implements EpollObserver {
@@ -37,8 +41,7 @@ export class DescriptorRun implements EpollObserver {
   readonly #engine: Engine;
   readonly #places: (Subject | null)[] = new Array(PLACES).fill(null);
   readonly #byKey = new Map<string, Subject>();
-  /** Descriptors that live on without the engine's knowing. */
-  readonly #ghosts: Ends[] = [];
+  readonly #ghosts: Ghosts;
   #settling = false;
   #closing = false;
   /** Handlers called, and kernel events, since the model last looked. */
@@ -50,6 +53,7 @@ export class DescriptorRun implements EpollObserver {
     this.#world = world;
     this.#trial = trial;
     this.#scenario = scenario;
+    this.#ghosts = new Ghosts(trial.peerCalls);
     const { trigger, eventsMax, changesMax, dispatchMax, onError } = scenario;
     const options = { trigger, eventsMax, changesMax, dispatchMax };
     const calls = spied(world.calls, this);
@@ -76,9 +80,9 @@ export class DescriptorRun implements EpollObserver {
       for (const subject of this.#places) {
         if (subject === null) continue;
         this.#world.calls.close(subject.ends.fd);
-        this.#closePeer(subject.ends);
+        closePeer(this.#trial.peerCalls, subject.ends);
       }
-      this.#exorcise();
+      this.#ghosts.close();
     }
   }
 
@@ -122,8 +126,7 @@ export class DescriptorRun implements EpollObserver {
       case "throw":
         throw new ScriptedError();
       case "haunt":
-        for (const ghost of this.#ghosts) this.#peerWrites(ghost);
-        return;
+        return this.#ghosts.write();
       case "open":
         if (this.#places[step.at] === null) this.#open(step);
         return;
@@ -140,7 +143,8 @@ export class DescriptorRun implements EpollObserver {
     subject: Subject,
     step: Extract<DescriptorStep, { at: number }>,
   ): void {
-    const { event, ends } = subject;
+    const { ends } = subject;
+    const { peerCalls } = this.#trial;
     switch (step.do) {
       case "verb":
         return this.#verb(subject, step.verb);
@@ -148,31 +152,24 @@ export class DescriptorRun implements EpollObserver {
         subject.scripts[step.direction].push(step.actions);
         return;
       case "read":
-        if (subject.kind !== "pipeWriter") this.#read(subject);
+        readSome(subject);
         return;
       case "drain":
-        if (subject.kind !== "pipeWriter") { while (this.#read(subject) > 0); }
+        readAll(subject);
         return;
       case "write":
-        if (subject.kind !== "pipeReader") this.#write(subject, one);
+        writeOne(subject);
         return;
       case "fill":
-        this.#fill(subject);
-        return;
+        return fill(subject);
       case "peerWrites":
-        subject.hasArrived(this.#peerWrites(ends));
-        return;
+        return subject.hasArrived(peerWrites(peerCalls, ends));
       case "peerDrains":
-        if (ends.peer >= 0) {
-          drain(this.#trial.peerCalls, ends.peer);
-          subject.hasRoom();
-          if (subject.kind === "eventfd") subject.isTaken(Infinity);
-        }
-        return;
+        return peerDrains(peerCalls, subject);
       case "peerCloses":
-        return this.#peerCloses(subject);
+        return peerCloses(peerCalls, subject);
       case "abandon":
-        return this.#abandon(subject, event);
+        return this.#abandon(subject);
     }
   }
 
@@ -210,9 +207,7 @@ export class DescriptorRun implements EpollObserver {
   #consume(subject: Subject, direction: Direction): void {
     if (direction === "write") return this.#verb(subject, "blockWrite");
     if (subject.kind === "pipeWriter") return this.#verb(subject, "disable");
-    let count = 1;
-    while (count > 0) count = this.#read(subject);
-    if (count !== -EAGAIN) this.#verb(subject, "disable");
+    if (readAll(subject) !== -EAGAIN) this.#verb(subject, "disable");
   }
 
   #verb(subject: Subject, verb: Verb): void {
@@ -223,76 +218,13 @@ export class DescriptorRun implements EpollObserver {
 
   #close(subject: Subject): void {
     subject.leave(() => subject.event.close());
-    this.#closePeer(subject.ends);
+    closePeer(this.#trial.peerCalls, subject.ends);
     this.#places[this.#places.indexOf(subject)] = null;
   }
 
-  #abandon(subject: Subject, event: FdEvent): void {
-    const { calls } = this.#world;
-    const { ends } = subject;
-    const fd = calls.fcntl(ends.fd, F_DUPFD_CLOEXEC, 0);
-    if (fd < 0) return;
-    calls.close(ends.fd);
-    subject.leave(() => event.detach());
-    this.#ghosts.push({ fd, peer: ends.peer });
+  #abandon(subject: Subject): void {
+    if (!this.#ghosts.add(subject)) return;
     this.#places[this.#places.indexOf(subject)] = null;
-  }
-
-  #read(subject: Subject): number {
-    const count = uninterrupted(() => subject.event.read(scratch));
-    if (count === -EAGAIN) subject.wouldBlock("read");
-    else if (subject.kind !== "eventfd") subject.isTaken(count);
-    else if (count > 0) {
-      subject.isTaken(Infinity);
-      subject.hasRoom();
-    }
-    return count;
-  }
-
-  #write(subject: Subject, bytes: Uint8Array): number {
-    const count = uninterrupted(() => subject.event.write(bytes));
-    if (count === -EAGAIN) subject.wouldBlock("write");
-    // A counter is its own peer.
-    else if (subject.kind === "eventfd") subject.hasArrived(count);
-    return count;
-  }
-
-  #fill(subject: Subject): void {
-    // Over TCP it is up to the two buffers and the time when there is room again.
-    if (subject.kind === "pipeReader" || subject.kind === "tcp") return;
-    const bytes = subject.kind === "eventfd" ? full : scratch;
-    for (let count = 0; count < FILL_MAX; count++) {
-      if (this.#write(subject, bytes) <= 0) return;
-    }
-  }
-
-  /** Returns the bytes written. */
-  #peerWrites({ peer }: Ends): number {
-    if (peer < 0) return 0;
-    const { peerCalls } = this.#trial;
-    return Math.max(0, uninterrupted(() => peerCalls.write(peer, one)));
-  }
-
-  #peerCloses(subject: Subject): void {
-    if (subject.ends.peer < 0) return;
-    this.#closePeer(subject.ends);
-    if (subject.kind === "eventfd") return;
-    if (subject.kind !== "pipeWriter") subject.hasEnded();
-    // Writing is pointless from here on, which is told, too.
-    if (subject.kind !== "pipeReader") subject.hasRoom();
-  }
-
-  #closePeer(ends: Ends): void {
-    if (ends.peer >= 0) this.#world.calls.close(ends.peer);
-    ends.peer = -1;
-  }
-
-  #exorcise(): void {
-    for (const ghost of this.#ghosts) {
-      this.#world.calls.close(ghost.fd);
-      this.#closePeer(ghost);
-    }
-    this.#ghosts.length = 0;
   }
 
   #poll(): void {
@@ -327,7 +259,7 @@ export class DescriptorRun implements EpollObserver {
   }
 
   #settle(): void {
-    this.#exorcise();
+    this.#ghosts.close();
     this.#settling = true;
     for (let turns = 0; this.#isBusy(); turns++) {
       expect(turns < SETTLED_WITHIN * PLACES, () => "it never comes to rest");

@@ -120,6 +120,14 @@ export class Link {
     );
   }
 
+  /** It is another one's now, who begins anew. */
+  handedOver(connection: Connection): void {
+    this.connection = connection;
+    this.log = "";
+    this.paused = false;
+    this.#timeoutMs = Infinity;
+  }
+
   /** Does what a user does. `nowMs` is the time. */
   use(step: Exclude<UserStep, { do: "throw" }>, nowMs: number): void {
     const { connection } = this;

@@ -5,6 +5,7 @@ import {
   check,
   decodeAddress,
   EAGAIN,
+  EFD_CLOEXEC,
   EINPROGRESS,
   encodeAddress,
   SOCK_CLOEXEC,
@@ -60,6 +61,15 @@ export class PeerNetwork {
       return null;
     }
     return this.#add(fd, stream, JSON.stringify(this.#nameOf(fd)));
+  }
+
+  /** Takes a descriptor, to give it back to who needs one; negative if there is none. */
+  reserve(): number {
+    return this.#calls.eventfd(0, EFD_CLOEXEC);
+  }
+
+  giveBack(reserve: number): void {
+    this.#calls.close(reserve);
   }
 
   /** Accepts what the engine connects; null where there is nothing. */
