@@ -1,8 +1,8 @@
 /** `deno task simulate`: random programs against the model of an engine. */
 import { parseArgs } from "@std/cli/parse-args";
 import fc from "fast-check";
-import { PROGRAMS } from "./programs.ts";
-import { simulate } from "./simulate.ts";
+import { PROGRAMS } from "./model/programs.ts";
+import { simulate } from "./model/simulate.ts";
 
 const USAGE = `deno task simulate [options]
 

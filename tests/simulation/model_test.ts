@@ -3,10 +3,10 @@ import { assertEquals, assertGreaterOrEqual } from "@std/assert";
 import fc from "fast-check";
 import { readFileSync } from "node:fs";
 import { test } from "../support/descriptors.ts";
-import { program } from "./explore.ts";
+import { program } from "./model/explore.ts";
 import { MUTATIONS } from "./mutation_list.ts";
-import { PROGRAMS } from "./programs.ts";
-import { simulate } from "./simulate.ts";
+import { PROGRAMS } from "./model/programs.ts";
+import { simulate } from "./model/simulate.ts";
 
 const SEED = 20_260;
 const STEPS = { simulated: 20_000, real: 1_000 };

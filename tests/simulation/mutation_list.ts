@@ -86,8 +86,8 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: "fire timers early",
     file: "src/timers.ts",
-    from: "if (top.deadlineMs > nowMs) return null;",
-    to: "if (top.deadlineMs > nowMs + 0.5) return null;",
+    from: "this.#schedule(nowMs + Math.max(delayMs, 0));",
+    to: "this.#schedule(nowMs + Math.max(delayMs - 0.25, 0));",
     program: "timers",
   },
   {

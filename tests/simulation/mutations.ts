@@ -16,7 +16,9 @@ import { type Mutation, MUTATIONS } from "./mutation_list.ts";
 const PARTS = ["deno.json", "mod.ts", "src", "ffi", "tests"];
 /** Fixed, so that what is caught here is caught everywhere. */
 const SEED = 1;
-const STEPS_MAX = 60_000;
+const STEPS_MAX = 100_000;
+/** A mutation that makes the engine go on for ever proves nothing. */
+const LIMIT_MS = 120_000;
 
 /** Where a mutation was caught; null if it was not. */
 interface Caught {
@@ -60,6 +62,7 @@ async function judge(
       ],
       cwd: directory,
       stdin: "null",
+      signal: AbortSignal.timeout(LIMIT_MS),
     });
     const { code, stdout, stderr } = await command.output();
     const decoder = new TextDecoder();

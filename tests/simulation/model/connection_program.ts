@@ -47,7 +47,10 @@ export class ConnectionRun {
     this.#callbacks = new Callbacks(scenario, trial, now, this.#places);
     this.#network = new PeerNetwork(trial.peerCalls, family);
     const onError = (error: unknown) => this.#takeError(error);
-    this.#engine = new Engine({ trigger, onError }, world.calls);
+    this.#engine = new Engine(
+      scenario.onError ? { trigger, onError } : { trigger },
+      world.calls,
+    );
     const place = family === "tcp" ? {} : { path: this.#network.newPath() };
     this.#listener = this.#engine.listen(
       { ...scenario, ...place },
@@ -75,8 +78,10 @@ export class ConnectionRun {
   #perform(step: ConnectionStep): void {
     switch (step.do) {
       case "turn":
-        this.#engine.turn(0);
+        this.#turn(() => this.#engine.turn(0));
         return;
+      case "run":
+        return this.#runFor(step.ms);
       case "settle":
         return this.#settle();
       case "closeListener":
@@ -169,8 +174,7 @@ export class ConnectionRun {
 
   #handOver(link: Link): void {
     const { connection } = link;
-    const open = link.log.startsWith("o") && connection?.closed === false;
-    if (!open || link.ended) return;
+    if (connection === null || !link.open || link.ended) return;
     let fd: number;
     try {
       fd = connection.detach();
@@ -219,14 +223,33 @@ export class ConnectionRun {
     );
   }
 
+  /** What comes out of it is judged; the engine has to go on. Returns what ran. */
+  #turn(turn: () => number): number {
+    try {
+      return turn();
+    } catch (error) {
+      this.#takeError(error);
+      return 1;
+    }
+  }
+
+  #runFor(ms: number): void {
+    const timer = this.#engine.timer(ms, () => this.#engine.stop());
+    this.#turn(() => {
+      this.#engine.run();
+      return 1;
+    });
+    timer.cancel();
+  }
+
   /** Turns until `condition` holds; peers read meanwhile. */
   #until(condition: () => string | null): void {
     for (let round = 0; round < ROUNDS_MAX; round++) {
       for (const link of this.#links) link.peer?.drain(link.stream);
-      const ran = this.#engine.turn(0);
+      const ran = this.#turn(() => this.#engine.turn(0));
       if (ran > 0) continue;
       if (condition() === null) return;
-      this.#engine.turn(ROUND_MS);
+      this.#turn(() => this.#engine.turn(ROUND_MS));
     }
     throw new Violation(`it never comes to rest: ${condition()}`);
   }
@@ -250,15 +273,16 @@ export class ConnectionRun {
     }
     this.#settle();
     this.#until(() => {
-      for (const link of this.#links) this.#end(link);
-      const open = this.#links.find((link) => !this.#isOver(link));
+      for (const link of this.#links) link.finish();
+      const open = this.#links.find((link) => !link.over);
       return open === undefined
         ? null
         : `link ${open.stream} is not closed: ${open.log}`;
     });
     // Idle ones are closed whatever is on its way.
-    const idleClosed = this.#exhausted &&
-      this.#scenario.onExhausted === "closeIdle";
+    const { onError, onExhausted } = this.#scenario;
+    const idleClosed = onExhausted === "closeIdle" &&
+      (this.#exhausted || !onError);
     if (!idleClosed) { for (const link of this.#links) link.assertWhole(); }
     const { connections, shed, aborted } = this.#listener;
     expect(connections === 0, () => `${connections} connections are counted`);
@@ -270,27 +294,5 @@ export class ConnectionRun {
       away <= shed + aborted || this.#trial.faulty || this.#listener.fd < 0,
       () => `${away} were turned away, ${shed + aborted} are counted`,
     );
-  }
-
-  /** Both sides end, and a closed one leaves room for others. */
-  #end(link: Link): void {
-    const { connection, peer } = link;
-    peer?.end();
-    const open = link.log.startsWith("o") && connection?.closed === false;
-    if (open && !link.ended) {
-      if (link.missing() !== null) return;
-      link.ended = true;
-      connection.end();
-    }
-    if (link.done || peer?.failed || peer?.sawEnd) {
-      if (link.done || link.log === "") peer?.close();
-    }
-  }
-
-  #isOver(link: Link): boolean {
-    if (link.done) return true;
-    // Turned away, or lost with the listener.
-    if (link.connection === null) return link.peer?.closed ?? true;
-    return false;
   }
 }

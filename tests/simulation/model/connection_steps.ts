@@ -26,7 +26,7 @@ export type ConnectionStep =
   | { do: "peerWrites" | "peerReads"; at: number; length: number }
   | { do: "peerEnds" | "peerCloses" | "peerResets"; at: number }
   | { do: "turn" | "settle" | "closeListener" }
-  | { do: "elapse"; ms: number }
+  | { do: "elapse" | "run"; ms: number }
   | { do: "script"; at: number; callback: Callback; actions: UserStep[] };
 
 /** Options, and the steps. */
@@ -41,14 +41,17 @@ export interface ConnectionScenario {
   /** Whether there are handlers for the peer's end, and for timeouts. */
   readonly hasEnd: boolean;
   readonly hasTimeout: boolean;
+  /** Whether there is a handler for what handlers throw. */
+  readonly onError: boolean;
   readonly steps: readonly ConnectionStep[];
 }
 
 const at = fc.nat(LINKS - 1);
-// Small ones find the orders, large ones fill buffers.
+// Small ones find the orders, large ones fill buffers and take several reads.
 const length = fc.oneof(
-  { weight: 4, arbitrary: fc.integer({ min: 1, max: 300 }) },
+  { weight: 8, arbitrary: fc.integer({ min: 1, max: 300 }) },
   { weight: 1, arbitrary: fc.integer({ min: 1, max: 100_000 }) },
+  { weight: 1, arbitrary: fc.constant(100_000) },
 );
 
 function placed<Name extends string>(...names: Name[]) {
@@ -96,7 +99,7 @@ const script = fc.record({
     fc.oneof(
       { weight: 6, arbitrary: userStep },
       {
-        weight: 1,
+        weight: 2,
         arbitrary: fc.record({ do: fc.constant("throw" as const) }),
       },
     ),
@@ -126,7 +129,7 @@ const step: fc.Arbitrary<ConnectionStep> = fc.oneof(
   {
     weight: 1,
     arbitrary: fc.record({
-      do: fc.constant("elapse" as const),
+      do: fc.constantFrom("elapse" as const, "run" as const),
       ms: fc.constantFrom(1, 1, 2),
     }),
   },
@@ -150,5 +153,6 @@ export const connectionScenarios: fc.Arbitrary<ConnectionScenario> = fc.record({
   connectionsMax: fc.constantFrom(Infinity, Infinity, 2),
   hasEnd: fc.boolean(),
   hasTimeout: fc.boolean(),
+  onError: fc.boolean(),
   steps: fc.array(rare, { minLength: 1, maxLength: 120, size: "max" }),
 });

@@ -10,12 +10,7 @@ import {
   type HandlerStep,
   PLACES,
 } from "./descriptor_steps.ts";
-import {
-  drain,
-  type Ends,
-  openEnds,
-  uninterrupted,
-} from "./descriptor_ends.ts";
+import { closePeer, openEnds } from "./descriptor_ends.ts";
 import { type EpollObserver, spied } from "./epoll_spy.ts";
 import { Ghosts } from "./ghosts.ts";
 import { Subject } from "./subject.ts";

@@ -48,11 +48,20 @@ export class Link {
     return this.log.endsWith("c");
   }
 
+  get open(): boolean {
+    return this.log.startsWith("o") && this.connection?.closed === false;
+  }
+
+  /** Whether there is nothing more to come, for its peer neither. */
+  get over(): boolean {
+    const toldLast = this.done || this.connection === null;
+    return toldLast && (this.peer?.closed ?? true);
+  }
+
   /** Whether it is open, and both sides are there. */
   get healthy(): boolean {
     const { peer } = this;
-    return this.log.startsWith("o") && this.connection?.closed === false &&
-      peer !== null && !peer.closed && !peer.failed;
+    return this.open && peer !== null && !peer.closed && !peer.failed;
   }
 
   /** Whether it has come to its end by itself, with nothing to be lost. */
@@ -124,7 +133,7 @@ export class Link {
   handedOver(connection: Connection): void {
     this.connection = connection;
     this.log = "";
-    this.paused = false;
+    this.paused = this.owesDrain = false;
     this.#timeoutMs = Infinity;
   }
 
@@ -154,6 +163,20 @@ export class Link {
         this.#timeoutSetMs = nowMs;
         return connection.timeout(step.ms);
     }
+  }
+
+  /** Both sides end, once all is sent, and the peer closes to leave room for others. */
+  finish(): void {
+    const { connection, peer } = this;
+    peer?.end();
+    if (connection !== null && this.open && !this.ended) {
+      if (this.missing() !== null) return;
+      this.ended = true;
+      connection.end();
+    }
+    // One that was turned away, or lost with the listener, has no callbacks.
+    const heardOut = peer?.sawEnd || peer?.failed;
+    if (heardOut && (this.done || this.log === "")) peer?.close();
   }
 
   /** What holds at any time. */

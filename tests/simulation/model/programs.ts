@@ -1,15 +1,15 @@
 /** The programs that are run against the model. */
 import { type Program, program } from "./explore.ts";
-import { ConnectionRun } from "./model/connection_program.ts";
-import { connectionScenarios } from "./model/connection_steps.ts";
-import { DescriptorRun } from "./model/descriptor_program.ts";
-import { descriptorScenarios } from "./model/descriptor_steps.ts";
-import { PostRun } from "./model/post_program.ts";
-import { postScenarios } from "./model/post_steps.ts";
-import { SignalRun } from "./model/signal_program.ts";
-import { signalScenarios } from "./model/signal_steps.ts";
-import { TimerRun } from "./model/timer_program.ts";
-import { timerScenarios } from "./model/timer_steps.ts";
+import { ConnectionRun } from "./connection_program.ts";
+import { connectionScenarios } from "./connection_steps.ts";
+import { DescriptorRun } from "./descriptor_program.ts";
+import { descriptorScenarios } from "./descriptor_steps.ts";
+import { PostRun } from "./post_program.ts";
+import { postScenarios } from "./post_steps.ts";
+import { SignalRun } from "./signal_program.ts";
+import { signalScenarios } from "./signal_steps.ts";
+import { TimerRun } from "./timer_program.ts";
+import { timerScenarios } from "./timer_steps.ts";
 
 /** All of them. */
 export const PROGRAMS: readonly Program[] = [

@@ -1,8 +1,8 @@
 /** Random scenarios of one program, until one fails; that one is shrunk. */
 import fc from "fast-check";
-import { type Kind, setStage } from "./model/stages.ts";
-import type { Counts, Trial } from "./model/trial.ts";
-import type { World } from "./world.ts";
+import { type Kind, setStage } from "./stages.ts";
+import type { Counts, Trial } from "./trial.ts";
+import type { World } from "../world.ts";
 
 /** What a failing scenario comes down to. */
 export interface Finding {

@@ -1,7 +1,7 @@
 /** Rounds of scenarios, one of each program, until there are enough steps. */
 import type { Finding, Program } from "./explore.ts";
-import type { Kind } from "./model/stages.ts";
-import type { Counts } from "./model/trial.ts";
+import type { Kind } from "./stages.ts";
+import type { Counts } from "./trial.ts";
 
 /** Scenarios of each program in a round. */
 const RUNS = 20;
