@@ -135,6 +135,13 @@ export const MUTATIONS: readonly Mutation[] = [
     program: "posts",
   },
   {
+    name: "leak the descriptor of a closed outbox",
+    file: "src/outbox.ts",
+    from: "NO_DESCRIPTOR);\n    this.#calls.close(fd);",
+    to: "NO_DESCRIPTOR);",
+    program: "posts",
+  },
+  {
     name: "tell a closed watch of a signal",
     file: "src/signals.ts",
     from: "if (this.source.closed) return 0;",

@@ -68,7 +68,8 @@ export class ConnectionRun {
         for (const link of this.#places) link?.assertBounded();
         this.#assertFew();
       }
-      this.#finish();
+      if (this.#scenario.closesEngine) this.#closeEngine();
+      else this.#finish();
     } finally {
       this.#engine.close();
       this.#network.close();
@@ -263,6 +264,20 @@ export class ConnectionRun {
       }
       return null;
     });
+  }
+
+  /** Each connection is told. */
+  #closeEngine(): void {
+    this.#turn(() => {
+      this.#engine.close();
+      return 1;
+    });
+    for (const { connection, done, stream, log } of this.#links) {
+      expect(
+        connection === null || done,
+        () => `link ${stream}: ${log} when the engine was closed`,
+      );
+    }
   }
 
   /** Everybody reads all and ends; then those have their turn who had to wait. */

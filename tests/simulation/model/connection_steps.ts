@@ -43,6 +43,8 @@ export interface ConnectionScenario {
   readonly hasTimeout: boolean;
   /** Whether there is a handler for what handlers throw. */
   readonly onError: boolean;
+  /** Whether the engine is closed in the end, whatever is under way. */
+  readonly closesEngine: boolean;
   readonly steps: readonly ConnectionStep[];
 }
 
@@ -154,5 +156,6 @@ export const connectionScenarios: fc.Arbitrary<ConnectionScenario> = fc.record({
   hasEnd: fc.boolean(),
   hasTimeout: fc.boolean(),
   onError: fc.boolean(),
+  closesEngine: fc.constantFrom(false, false, false, true),
   steps: fc.array(rare, { minLength: 1, maxLength: 120, size: "max" }),
 });

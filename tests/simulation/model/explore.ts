@@ -1,6 +1,6 @@
 /** Random scenarios of one program, until one fails; that one is shrunk. */
 import fc from "fast-check";
-import { type Kind, setStage } from "./stages.ts";
+import { setStage, type WorldKind } from "./stages.ts";
 import type { Counts, Trial } from "./trial.ts";
 import type { World } from "../world.ts";
 
@@ -18,7 +18,7 @@ export interface Program {
   readonly name: string;
   /** Runs so many scenarios of one seed, and counts what they do. */
   explore(
-    kind: Kind,
+    kind: WorldKind,
     seed: number,
     runs: number,
     counts: Counts,

@@ -1,6 +1,6 @@
 /** Rounds of scenarios, one of each program, until there are enough steps. */
 import type { Finding, Program } from "./explore.ts";
-import type { Kind } from "./stages.ts";
+import type { WorldKind } from "./stages.ts";
 import type { Counts } from "./trial.ts";
 
 /** Scenarios of each program in a round. */
@@ -16,7 +16,7 @@ export interface Outcome extends Counts {
 /** Runs rounds with the seeds from `seed` on until `steps` are done, or one fails. */
 export function simulate(
   programs: readonly Program[],
-  kind: Kind,
+  kind: WorldKind,
   seed: number,
   steps: number,
 ): Outcome {

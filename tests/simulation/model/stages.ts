@@ -4,7 +4,7 @@ import { realWorld, simulatedWorld, type World } from "../world.ts";
 import { type Counts, Trial } from "./trial.ts";
 
 /** Where scenarios run. */
-export type Kind = "simulated" | "real";
+export type WorldKind = "simulated" | "real";
 
 /** A world, and a trial in it. */
 export interface Stage {
@@ -53,7 +53,7 @@ const SETTINGS: readonly Setting[] = [
 ];
 
 /** Sets up the world of a seed. */
-export function setStage(kind: Kind, seed: number, counts: Counts): Stage {
+export function setStage(kind: WorldKind, seed: number, counts: Counts): Stage {
   if (kind === "real") {
     const world = realWorld();
     const trial = new Trial(counts, world.calls, false, () => {});

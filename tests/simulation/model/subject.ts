@@ -97,7 +97,7 @@ export class Subject {
       return;
     }
     const { kernel } = this.oracle;
-    // The kernel takes ERR and HUP without being asked; masks are unsigned there.
+    // EPOLLET is the sign bit.
     expect(
       (mask | 0) === (kernel | 0),
       () => `${this.#name}: ${change} of mask ${mask} instead of ${kernel}`,
