@@ -165,7 +165,7 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: "forget who waits when descriptors run out",
     file: "src/net/listener.ts",
-    from: "this.#resting = null;\n        this.#enable();",
+    from: "this.#resting = null;\n      this.#enable();",
     to: "this.#resting = null;",
     program: "connections",
   },

@@ -282,10 +282,7 @@ export class ConnectionRun {
 
   /** Everybody reads all and ends; then those have their turn who had to wait. */
   #finish(): void {
-    for (const link of this.#links) {
-      for (const scripts of Object.values(link.scripts)) scripts.length = 0;
-      link.use({ do: "resume", at: 0 }, 0);
-    }
+    for (const link of this.#links) link.calmDown();
     this.#settle();
     this.#until(() => {
       for (const link of this.#links) link.finish();

@@ -53,7 +53,7 @@ const at = fc.nat(LINKS - 1);
 const length = fc.oneof(
   { weight: 8, arbitrary: fc.integer({ min: 1, max: 300 }) },
   { weight: 1, arbitrary: fc.integer({ min: 1, max: 100_000 }) },
-  { weight: 1, arbitrary: fc.constant(100_000) },
+  { weight: 2, arbitrary: fc.constant(100_000) },
 );
 
 function placed<Name extends string>(...names: Name[]) {
@@ -93,6 +93,7 @@ const script = fc.record({
     "open",
     "data",
     "data",
+    "data",
     "drain",
     "end",
     "close",
@@ -101,7 +102,7 @@ const script = fc.record({
     fc.oneof(
       { weight: 6, arbitrary: userStep },
       {
-        weight: 2,
+        weight: 3,
         arbitrary: fc.record({ do: fc.constant("throw" as const) }),
       },
     ),
@@ -135,7 +136,7 @@ const step: fc.Arbitrary<ConnectionStep> = fc.oneof(
       ms: fc.constantFrom(1, 1, 2),
     }),
   },
-  { weight: 3, arbitrary: script },
+  { weight: 6, arbitrary: script },
 );
 
 // Seldom, as few things happen after it.

@@ -39,7 +39,8 @@ export interface Ends {
 }
 
 const NONBLOCKING = SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC;
-const TRIES_MAX = 1_000;
+/** A loaded machine may take a while to have a connection in the backlog. */
+const TRIES_MAX = 1_000_000;
 
 /** Calls again while interrupted. */
 export function uninterrupted(call: () => number): number {
@@ -100,7 +101,6 @@ function socketPair(calls: SystemCalls, kind: "unix" | "tcp"): Ends | null {
   return null;
 }
 
-/** The kernel may take a moment to put a connection into the backlog. */
 function accepted(calls: SystemCalls, listener: number): number {
   for (let tries = 0;; tries++) {
     const fd = uninterrupted(() =>

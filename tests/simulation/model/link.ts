@@ -165,6 +165,13 @@ export class Link {
     }
   }
 
+  /** From here on it does nothing of its own accord but read. */
+  calmDown(): void {
+    for (const scripts of Object.values(this.scripts)) scripts.length = 0;
+    this.paused = false;
+    this.connection?.resume();
+  }
+
   /** Both sides end, once all is sent, and the peer closes to leave room for others. */
   finish(): void {
     const { connection, peer } = this;

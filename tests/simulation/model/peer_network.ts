@@ -18,7 +18,8 @@ import { uninterrupted } from "./descriptor_ends.ts";
 import { RawPeer } from "./raw_peer.ts";
 
 const ADDRESS_BYTES = 128;
-const TRIES_MAX = 1_000;
+/** A loaded machine may take a while to have a connection in the backlog. */
+const TRIES_MAX = 1_000_000;
 const FLAGS = SOCK_NONBLOCK | SOCK_CLOEXEC;
 
 let names = 0;

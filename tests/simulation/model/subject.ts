@@ -202,12 +202,21 @@ export class Subject {
     }
   }
 
+  /** Whether a handler must still be called. */
+  get isOwed(): boolean {
+    return this.#owed("read") || this.#owed("write");
+  }
+
   /** Nothing has happened for a while: what is owed will never come. */
   assertNothingOwed(): void {
     for (const direction of ["read", "write"] as const) {
-      const lost = this.owed[direction] && this.oracle.isActive(direction);
+      const lost = this.#owed(direction);
       expect(!lost, () => `${this.#name}: lost an edge of ${direction}`);
     }
+  }
+
+  #owed(direction: Direction): boolean {
+    return this.owed[direction] && this.oracle.isActive(direction);
   }
 
   #isThere(direction: Direction): boolean {
