@@ -177,6 +177,13 @@ export const MUTATIONS: readonly Mutation[] = [
     program: "connections",
   },
   {
+    name: "tell of no connection instead of what broke it",
+    file: "src/net/sending_socket.ts",
+    from: "this.takeError() || -result",
+    to: "-result",
+    program: "connections",
+  },
+  {
     name: "accept over connectionsMax",
     file: "src/net/listener.ts",
     from: "if (this.#connections >= this.#connectionsMax) {",

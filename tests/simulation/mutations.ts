@@ -38,17 +38,17 @@ function apply(directory: string, { name, file, from, to }: Mutation): void {
   writeFileSync(path, before + to + after);
 }
 
-/** Runs the simulation in a copy of the project that has the mutation. */
+/** Runs a program in a copy of the project, with a mutation or as it is. */
 async function judge(
-  mutation: Mutation,
-  importMap: string,
+  program: Mutation["program"],
+  mutation: Mutation | null,
 ): Promise<Caught | null> {
   const directory = mkdtempSync(join(tmpdir(), "edgewise-mutation-"));
   try {
     for (const part of PARTS) {
       cpSync(part, join(directory, part), { recursive: true });
     }
-    apply(directory, mutation);
+    if (mutation !== null) apply(directory, mutation);
     const command = new Deno.Command(Deno.execPath(), {
       args: [
         "run",
@@ -58,21 +58,21 @@ async function judge(
         `--import-map=${importMap}`,
         "tests/simulation/main.ts",
         ...["--seed", String(SEED), "--steps", String(STEPS_MAX)],
-        ...["--program", mutation.program],
+        ...["--program", program],
       ],
       cwd: directory,
       stdin: "null",
       signal: AbortSignal.timeout(LIMIT_MS),
     });
     const { code, stdout, stderr } = await command.output();
+    if (code === 0) return null;
     const decoder = new TextDecoder();
     const text = decoder.decode(stdout);
-    if (code === 0) return null;
     const why = /^FAILED: (?:Violation: )?(.*)$/m.exec(text)?.[1];
     const seed = /--seed (\d+)/.exec(text)?.[1];
     const steps = /^(\d+) steps/m.exec(text)?.[1];
     if (why === undefined || seed === undefined || steps === undefined) {
-      throw new Error(`${mutation.name}: ${decoder.decode(stderr)}${text}`);
+      throw new Error(`${program}: ${decoder.decode(stderr)}${text}`);
     }
     return { why, seed, steps };
   } finally {
@@ -80,21 +80,45 @@ async function judge(
   }
 }
 
-const importMap = Deno.args[0] ?? "deno.json";
-const waiting = [...MUTATIONS];
-let survived = 0;
-
-async function work(): Promise<void> {
-  for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
-    const caught = await judge(next, importMap);
-    if (caught === null) survived++;
-    const outcome = caught === null
-      ? `NOT CAUGHT in ${STEPS_MAX} steps`
-      : `seed ${caught.seed}, step ${caught.steps}: ${caught.why}`;
-    console.log(`${next.name.padEnd(44)} ${next.program}, ${outcome}`);
-  }
+/** Does several pieces of work at a time. */
+async function each<T>(
+  items: readonly T[],
+  work: (item: T) => Promise<void>,
+): Promise<void> {
+  const waiting = items.values();
+  const worker = async () => {
+    for (const item of waiting) await work(item);
+  };
+  await Promise.all(Array.from({ length: availableParallelism() }, worker));
 }
 
-await Promise.all(Array.from({ length: availableParallelism() }, work));
-console.log(`${MUTATIONS.length - survived} of ${MUTATIONS.length} caught`);
-if (survived > 0) Deno.exit(1);
+function describe({ seed, steps, why }: Caught): string {
+  return `seed ${seed}, step ${steps}: ${why}`;
+}
+
+const importMap = Deno.args[0] ?? "deno.json";
+let wrong = 0;
+
+// What fails by itself would catch everything.
+const programs = [...new Set(MUTATIONS.map(({ program }) => program))];
+await each(programs, async (program) => {
+  const caught = await judge(program, null);
+  if (caught === null) return;
+  wrong++;
+  console.log(`${program} fail without a mutation, ${describe(caught)}`);
+});
+await each(MUTATIONS, async (mutation) => {
+  const { name, program } = mutation;
+  const caught = await judge(program, mutation);
+  if (caught === null) wrong++;
+  const outcome = caught === null
+    ? `NOT CAUGHT in ${STEPS_MAX} steps`
+    : describe(caught);
+  console.log(`${name.padEnd(46)} ${program}, ${outcome}`);
+});
+console.log(
+  wrong === 0
+    ? `${MUTATIONS.length} mutations, all caught`
+    : `${wrong} of ${MUTATIONS.length} mutations and programs are wrong`,
+);
+if (wrong > 0) Deno.exit(1);

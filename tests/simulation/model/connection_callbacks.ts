@@ -9,6 +9,9 @@ import type { Letter, Link } from "./link.ts";
 import { ScriptedError, type Trial } from "./trial.ts";
 import { expect } from "./violation.ts";
 
+/** What a peer that is not there, or not any more, can cause. */
+const CAUSES = ["ECONNREFUSED", "ECONNRESET", "EPIPE"];
+
 /** Makes the handlers of one run. */
 export class Callbacks {
   readonly #scenario: ConnectionScenario;
@@ -101,8 +104,11 @@ export class Callbacks {
   #excuse(link: Link, error: SystemError): void {
     const { peer } = link;
     if (error.code === "ETIMEDOUT") return link.timedOut(this.#now());
-    const excused = this.#trial.faulty || peer === null || peer.broke ||
-      peer.failed;
-    expect(excused, () => `link ${link.stream}: ${error.message}`);
+    const broken = peer === null || peer.broke || peer.failed;
+    const excused = broken && CAUSES.includes(error.code);
+    expect(
+      excused || this.#trial.faulty,
+      () => `link ${link.stream}: ${error.message}`,
+    );
   }
 }
