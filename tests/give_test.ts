@@ -11,7 +11,7 @@ import {
 import { LANE_HEADER_BYTES, LaneReader, LaneWriter } from "../src/lane.ts";
 import { MessageBuffer } from "../src/message_buffer.ts";
 import { withSteps } from "./support/atomic_steps.ts";
-import { openDescriptors, test } from "./support/descriptors.ts";
+import { everyDescriptor, test } from "./support/descriptors.ts";
 import { replacing } from "./support/faulty_calls.ts";
 import { pattern } from "./support/net_engine.ts";
 import { until } from "./support/within.ts";
@@ -26,7 +26,7 @@ function descriptor(): number {
 }
 
 function isOpen(fd: number): boolean {
-  return openDescriptors().has(fd);
+  return everyDescriptor().has(fd);
 }
 
 /** An inbox that notes what comes, and closes nothing that is not open. */
