@@ -9,20 +9,26 @@ import type { Output } from "./output.ts";
 import type { HttpRequest } from "./request.ts";
 import { COMPLETE, MORE, RequestParser } from "./request_parser.ts";
 
-/** How long a request may take to come. */
-const REQUEST_TIMEOUT_MS = 30_000;
-/** How long a connection that is ended waits for the client to end it, too. */
-const LINGER_MS = 5_000;
-
 const NOTHING = new Uint8Array(0);
 const CONTINUE = new TextEncoder().encode("HTTP/1.1 100 Continue\r\n\r\n");
 
 /** Answers a request before it returns, by one call of `exchange.send`. */
 export type Handler = (request: HttpRequest, exchange: Exchange) => void;
 
+/** How long a server waits for its clients, in milliseconds. */
+export interface HttpLimits {
+  /** A connection on which nothing has happened for so long is closed. */
+  readonly idleTimeoutMs: number;
+  /** How long a request may take to come, from its first byte on. */
+  readonly requestTimeoutMs: number;
+  /** How long a connection that is ended waits for the client to end it, too. */
+  readonly lingerMs: number;
+}
+
 /** What all connections of a server share. */
 export interface Service {
   readonly engine: Engine;
+  readonly limits: HttpLimits;
   readonly handler: Handler;
   readonly output: Output;
   /** Whether each connection is to be ended by its next answer. */
@@ -150,7 +156,9 @@ export class Exchange {
     if (this.#ended) this.#end();
     else if (this.#blocked) this.#connection.pause();
     else if (this.#parser.waiting) {
-      if (this.#deadline === null) this.#setDeadline(REQUEST_TIMEOUT_MS);
+      if (this.#deadline === null) {
+        this.#setDeadline(this.#service.limits.requestTimeoutMs);
+      }
     }
   }
 
@@ -159,7 +167,7 @@ export class Exchange {
     if (this.#blocked || this.#connection.closed) return;
     this.#connection.end();
     // A client that is still sending would not read the answer after a reset.
-    this.#setDeadline(LINGER_MS);
+    this.#setDeadline(this.#service.limits.lingerMs);
   }
 
   #late(): void {

@@ -9,11 +9,27 @@ import {
   type ListenOptions,
 } from "../../mod.ts";
 import { fail } from "../echo.ts";
-import { Exchange, type Handler, type Service } from "./exchange.ts";
+import {
+  Exchange,
+  type Handler,
+  type HttpLimits,
+  type Service,
+} from "./exchange.ts";
 import { Output } from "./output.ts";
 
-/** A connection on which nothing has happened for so long is closed. */
-const IDLE_TIMEOUT_MS = 60_000;
+const LIMITS: HttpLimits = {
+  idleTimeoutMs: 60_000,
+  requestTimeoutMs: 30_000,
+  lingerMs: 5_000,
+};
+
+/** What a server may be told beside its handler. */
+export interface HttpOptions {
+  /** Limits other than the usual ones. */
+  limits?: Partial<HttpLimits>;
+  /** Whether each connection is to be ended by its next answer. */
+  isClosing?(): boolean;
+}
 
 /** Serves until the process is ended. `argument` is a port; 0 picks one. */
 export function serveUntilEnded(argument: string, handler: Handler): void {
@@ -34,10 +50,11 @@ export function serveUntilEnded(argument: string, handler: Handler): void {
 /** Listens, and has `handler` answer the requests. */
 export function serveHttp(
   engine: Engine,
-  options: Omit<ListenOptions, "bufferMax">,
+  options: Omit<ListenOptions, "bufferMax"> & HttpOptions,
   handler: Handler,
 ): Listener {
-  const listener = engine.listen(options, httpHandlers(engine, handler));
+  const handlers = httpHandlers(engine, handler, options);
+  const listener = engine.listen(options, handlers);
   // The last part of an answer shall not wait until the client confirms the others.
   listener.setOption("TCP_NODELAY", true);
   return listener;
@@ -47,12 +64,18 @@ export function serveHttp(
 export function httpHandlers(
   engine: Engine,
   handler: Handler,
-  isClosing: () => boolean = () => false,
+  { isClosing = () => false, limits = {} }: HttpOptions = {},
 ): ConnectionHandlers {
-  const service: Service = { engine, handler, isClosing, output: new Output() };
+  const service: Service = {
+    engine,
+    handler,
+    isClosing,
+    limits: { ...LIMITS, ...limits },
+    output: new Output(),
+  };
   return {
     open(connection) {
-      connection.timeout(IDLE_TIMEOUT_MS);
+      connection.timeout(service.limits.idleTimeoutMs);
       connection.context = new Exchange(service, connection);
     },
     data: (connection, chunk) => exchangeOf(connection).receive(chunk),

@@ -5,7 +5,8 @@ import { httpHandlers } from "../http/serve.ts";
 
 runServerWorker((engine, worker) => {
   // A draining worker tells its clients by `Connection: close`.
-  const handlers = httpHandlers(engine, hello, () => worker.draining);
+  const isClosing = () => worker.draining;
+  const handlers = httpHandlers(engine, hello, { isClosing });
   return {
     ...handlers,
     open(connection) {
