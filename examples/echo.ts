@@ -54,3 +54,15 @@ export function fail(message: string): never {
   console.error(message);
   exit(1);
 }
+
+/** An argument that must be an integer in a range. */
+export function integer(
+  name: string,
+  text: string,
+  min: number,
+  max: number,
+): number {
+  const value = Number(text);
+  if (/^\d+$/.test(text) && value >= min && value <= max) return value;
+  fail(`The ${name} must be an integer from ${min} to ${max}, and is ${text}`);
+}

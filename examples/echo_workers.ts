@@ -19,7 +19,7 @@ import {
   Outbox,
 } from "../mod.ts";
 import { check, close, F_DUPFD_CLOEXEC, fcntl } from "../ffi/mod.ts";
-import { fail } from "./echo.ts";
+import { fail, integer } from "./echo.ts";
 import type { Source } from "./workers/echo_worker.ts";
 
 const BACKLOG = 4096;
@@ -80,13 +80,6 @@ function startAll(count: number, source: () => Source): Promise<unknown[]> {
 
 function failWith(error: unknown): never {
   fail(error instanceof Error ? error.message : String(error));
-}
-
-/** An argument that must be an integer in a range. */
-function integer(name: string, text: string, min: number, max: number): number {
-  const value = Number(text);
-  if (/^\d+$/.test(text) && value >= min && value <= max) return value;
-  fail(`The ${name} must be an integer from ${min} to ${max}, and is ${text}`);
 }
 
 const [, , portText = "8080", countText = "4", way = "reuseport"] = argv;

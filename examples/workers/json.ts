@@ -1,4 +1,4 @@
-/** What json_messages.ts and its worker say to each other, and how. */
+/** What workers of the examples and their engines say to each other, as JSON. */
 
 /** Numbers to add up. */
 export interface Question {
