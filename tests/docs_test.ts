@@ -77,3 +77,55 @@ declareTest("CHANGELOG.md opens with the version of deno.json", () => {
   const version = read("CHANGELOG.md").match(/^## (\d+\.\d+\.\d+\S*)/m)?.[1];
   assertEquals(version, config.version);
 });
+
+declareTest("nothing is published but the module and its documents", () => {
+  const documents = config.publish.include.filter((path) =>
+    /^[A-Z]/.test(path)
+  );
+  assertEquals(
+    config.publish.include.filter((path) => !documents.includes(path)),
+    ["mod.ts", "ffi/", "src/", "deno.json"],
+  );
+});
+
+for (const [name, path] of Object.entries(config.exports)) {
+  declareTest(
+    `the entry point ${name} opens with what it is, and an example`,
+    () => {
+      const [comment = ""] = read(path).match(/^\/\*\*.*?\*\//s) ?? [];
+      assert(comment.includes("\n * ```ts"), path);
+      assert(comment.includes(`from "${config.name}${name.slice(1)}"`), path);
+      assert(comment.includes("\n * @module\n"), path);
+    },
+  );
+}
+
+declareTest(
+  "the versions that README.md names are those that are tested",
+  () => {
+    const named = read("README.md").match(
+      /Tested with Deno (\d+\.\d+\.\d+), and with\s+Bun (\d+\.\d+\.\d+)/,
+    );
+    const [, deno, bun] = named ?? [];
+    const checks = read(".ci/run");
+    assert(checks.includes(`deno@${deno})`) && checks.includes(`bun@${bun}\n`));
+    for (
+      const path of [
+        ".github/workflows/ci.yml",
+        ".github/workflows/publish.yml",
+      ]
+    ) {
+      assert(read(path).includes(`"${deno}"`), path);
+    }
+  },
+);
+
+declareTest(
+  "a release runs every check, and is published with provenance",
+  () => {
+    const workflow = read(".github/workflows/publish.yml");
+    assert(workflow.includes("id-token: write"));
+    const checked = workflow.indexOf("run: .ci/run\n");
+    assert(checked > 0 && checked < workflow.indexOf("run: deno publish"));
+  },
+);
