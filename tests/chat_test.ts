@@ -1,7 +1,7 @@
 /** The chat of lines, as a process, with clients on different workers. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { Mail } from "../examples/chat/mail.ts";
-import type { Notice } from "../examples/chat/room.ts";
+import { type Notice, Room } from "../examples/chat/room.ts";
 import { fromJson, toJson } from "../examples/workers/json.ts";
 import { Engine, Outbox } from "../mod.ts";
 import { test } from "./support/descriptors.ts";
@@ -181,6 +181,16 @@ test("a worker that is too far behind is told that lines are missing", () => {
   assertEquals([first, second], ["0", "1"]);
   assertEquals(lines.slice(-2), ["* Some lines are missing here", "after"]);
   assert(lines.length < 100);
+});
+
+test("/who names a hundred, and counts the rest", () => {
+  const notices: Notice[] = [];
+  const room = new Room((notice) => void notices.push(notice));
+  for (let id = 1; id <= 10_000; id++) room.enter(id);
+  room.report({ id: 7, line: "/who" });
+  const { to, line } = notices.at(-1) ?? {};
+  assertEquals(to, 7);
+  assertMatch(`${line}`, /^\* Here: guest1, .*, guest100 and 9900 more$/);
 });
 
 test("chat.ts serves nc", async () => {

@@ -19,6 +19,9 @@ export interface Notice {
 /** `guest` and a number are names that the room gives itself. */
 const NAME = /^(?!guest)[\p{L}\p{N}_-]{1,20}$/u;
 
+/** Names that `/who` gives, so that its answer fits what a client may leave unread. */
+const WHO_MAX = 100;
+
 /** Names, commands, and what is said. */
 export class Room {
   readonly #names = new Map<number, string>();
@@ -54,10 +57,16 @@ export class Room {
   #said(id: number, name: string, line: string): void {
     if (!line.startsWith("/")) return this.#tell(null, `${name}: ${line}`);
     const [command, ...words] = line.split(" ");
-    if (command === "/who") {
-      this.#tell(id, `* Here: ${[...this.#names.values()].join(", ")}`);
-    } else if (command === "/nick") this.#rename(id, name, words.join(" "));
+    if (command === "/who") this.#list(id);
+    else if (command === "/nick") this.#rename(id, name, words.join(" "));
     else this.#tell(id, `* There is no command ${command}`);
+  }
+
+  #list(id: number): void {
+    const names = [...this.#names.values()].slice(0, WHO_MAX);
+    const more = this.size - names.length;
+    const rest = more === 0 ? "" : ` and ${more} more`;
+    this.#tell(id, `* Here: ${names.join(", ")}${rest}`);
   }
 
   #rename(id: number, before: string, name: string): void {
