@@ -1,6 +1,7 @@
 /**
  * Prints the test files that can run under any runtime: those that name none, nor
- * does what they import, but for the runner.
+ * does what they import, but for the runner, and load nothing from npm, which Bun
+ * does not know by `npm:`.
  *
  *     bun test $(bun tests/bun/shared.ts)
  */
@@ -15,10 +16,10 @@ import {
 const RUNNER = "tests/support/runner.ts";
 
 const files = new Map(
-  sourceFiles(["tests"], [".ts"]).map((file) => [file.path, file]),
+  sourceFiles(["tests", "examples"], [".ts"]).map((file) => [file.path, file]),
 );
 
-/** The files of the tests that one imports for what it does, itself included. */
+/** The files beside the module that one imports for what it does, itself included. */
 function reach(path: string, seen: Set<string> = new Set()): Set<string> {
   const file = files.get(path);
   if (file === undefined || path === RUNNER || seen.has(path)) return seen;
@@ -31,12 +32,13 @@ function reach(path: string, seen: Set<string> = new Set()): Set<string> {
   return seen;
 }
 
-function namesDeno(file: SourceFile | undefined): boolean {
-  return file !== undefined && /\bDeno\./.test(codeOf(file.text, "keep"));
+function needsDeno(file: SourceFile | undefined): boolean {
+  return file !== undefined && (/\bDeno\./.test(codeOf(file.text, "keep")) ||
+    importsOf(file.text).some(({ specifier }) => specifier.startsWith("npm:")));
 }
 
 const shared = [...files.keys()].filter((path) =>
   path.endsWith("_test.ts") &&
-  ![...reach(path)].some((reached) => namesDeno(files.get(reached)))
+  ![...reach(path)].some((reached) => needsDeno(files.get(reached)))
 );
 console.log(shared.map((path) => `./${path}`).join("\n"));

@@ -9,4 +9,4 @@ interface Scope {
 (globalThis as unknown as Scope).postMessage(currentThread(systemCalls));
 
 // Keeps it alive until it is ended: Bun ends a worker with nothing left to do.
-self.onmessage = () => {};
+addEventListener("message", () => {});
