@@ -18,10 +18,13 @@ import { Program, PROJECT } from "./support/process.ts";
 
 const README = readFileSync(new URL("README.md", PROJECT), "utf8");
 
-interface Config {
-  name: string;
-  exports: Record<string, string>;
-}
+const CONFIG: { name: string; exports: Record<string, string> } = JSON.parse(
+  readFileSync(new URL("deno.json", PROJECT), "utf8"),
+);
+/** Where the entry points are, by what a program imports them as. */
+const ENTRIES = Object.entries(CONFIG.exports).map(([name, path]) =>
+  [CONFIG.name + name.slice(1), new URL(path, PROJECT).href] as const
+);
 
 /** A section of the README: its programs, and the commands that run them. */
 interface Section {
@@ -50,14 +53,7 @@ class Directory implements Disposable {
   readonly path: string = mkdtempSync(join(tmpdir(), "newcomer-"));
 
   constructor(files: Map<string, string>) {
-    const text = readFileSync(new URL("deno.json", PROJECT), "utf8");
-    const config: Config = JSON.parse(text);
-    const imports = Object.fromEntries(
-      Object.entries(config.exports).map(([name, path]) => [
-        config.name + name.slice(1),
-        new URL(path, PROJECT).href,
-      ]),
-    );
+    const imports = Object.fromEntries(ENTRIES);
     writeFileSync(join(this.path, "deno.json"), JSON.stringify({ imports }));
     for (const [name, code] of files) {
       writeFileSync(join(this.path, name), code);
@@ -159,6 +155,16 @@ test("the README's programs pass the type checker as they stand", async () => {
   );
   const { code, stderr } = await check.finished();
   assertEquals(code, 0, stderr);
+});
+
+test("every entry point is imported, and opens no library by that", async () => {
+  const lines = ENTRIES.map(([name]) =>
+    `console.log(Object.keys(await import("${name}")).length > 0);\n`
+  );
+  using directory = new Directory(new Map([["entries.ts", lines.join("")]]));
+  await using program = directory.start("deno run --no-prompt entries.ts");
+  const { code, stdout, stderr } = await program.finished();
+  assertEquals([code, stdout, stderr], [0, "true\n".repeat(4), ""]);
 });
 
 test("each program of the README names the command that runs it", () => {

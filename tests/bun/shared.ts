@@ -1,7 +1,7 @@
 /**
  * Prints the test files that can run under any runtime: those that name none, nor
- * does what they import, but for the runner, and load nothing from npm, which Bun
- * does not know by `npm:`.
+ * does what they import, but for the runner, and that load nothing from a
+ * registry in Deno's way.
  *
  *     bun test $(bun tests/bun/shared.ts)
  */
@@ -34,7 +34,9 @@ function reach(path: string, seen: Set<string> = new Set()): Set<string> {
 
 function needsDeno(file: SourceFile | undefined): boolean {
   return file !== undefined && (/\bDeno\./.test(codeOf(file.text, "keep")) ||
-    importsOf(file.text).some(({ specifier }) => specifier.startsWith("npm:")));
+    importsOf(file.text).some(({ specifier }) =>
+      /^(npm|jsr):/.test(specifier)
+    ));
 }
 
 const shared = [...files.keys()].filter((path) =>
