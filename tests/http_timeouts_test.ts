@@ -48,6 +48,7 @@ class Visit {
 
   until(condition: () => boolean): void {
     runUntil(this.engine, () => (this.look(), condition()));
+    assert(this.elapsedMs < NEVER_MS, "Another limit has ended it");
   }
 
   /** Goes on for longer than the short limit. */
@@ -185,4 +186,5 @@ visitTest("a client that ends is not waited for", {}, (visit) => {
   assertEquals(visit.listener.connections, 1);
   visit.peer.close();
   runUntil(visit.engine, () => visit.listener.connections === 0);
+  assert(visit.elapsedMs < NEVER_MS);
 });
