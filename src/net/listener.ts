@@ -177,12 +177,15 @@ export class Listener implements Disposable {
     this.#event.delete();
     this.#parts.changes.commit();
     let left = Math.min(DRAIN_MAX, this.#connectionsMax - this.#connections);
-    for (; left > 0 && !this.#closed; left--) {
-      const fd = this.#acceptOne();
-      if (fd >= 0) this.#open(fd);
-      else if (fd !== -EINTR && fd !== -ECONNABORTED) break;
+    try {
+      for (; left > 0 && !this.#closed; left--) {
+        const fd = this.#acceptOne();
+        if (fd >= 0) this.#open(fd);
+        else if (fd !== -EINTR && fd !== -ECONNABORTED) break;
+      }
+    } finally {
+      this.close();
     }
-    this.close();
   }
 
   /**

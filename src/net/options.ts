@@ -178,6 +178,15 @@ const HANDLERS = [
   "error",
 ] as const satisfies readonly (keyof ConnectionHandlers)[];
 
+/** Those handlers that there are, as functions that need no `this`. */
+export function boundHandlers(
+  handlers: ConnectionHandlers,
+): ConnectionHandlers {
+  const bound = HANDLERS.filter((name) => handlers[name] !== undefined)
+    .map((name) => [name, handlers[name]?.bind(handlers)]);
+  return Object.fromEntries(bound);
+}
+
 /** Throws a TypeError unless options and handlers are what they are to be. */
 export function checkArguments(
   method: string,

@@ -29,7 +29,7 @@ type FileId = string;
 export class SocketFile {
   readonly #calls: SystemCalls;
   readonly #path: string;
-  readonly #id: FileId | null;
+  #id: FileId | null;
 
   /** The file that bind(2) has just made. */
   constructor(calls: SystemCalls, path: string) {
@@ -38,10 +38,13 @@ export class SocketFile {
     this.#id = socketId(calls, path);
   }
 
-  /** Removes the file, unless another one has taken its place. */
+  /** Removes the file, unless another one has taken its place. Once only. */
   remove(): void {
-    if (this.#id === null) return;
-    if (socketId(this.#calls, this.#path) !== this.#id) return;
+    const id = this.#id;
+    if (id === null) return;
+    // The number of an inode is given away again.
+    this.#id = null;
+    if (socketId(this.#calls, this.#path) !== id) return;
     this.#calls.unlink(this.#path);
   }
 }

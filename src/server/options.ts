@@ -20,7 +20,10 @@ import type { StandardSignalName } from "../signal_names.ts";
  */
 export type SharePolicy = "reuseport" | "exclusive" | "handover";
 
-/** Where a {@linkcode Server} listens, and with how many workers. */
+/**
+ * Where a {@linkcode Server} listens, and with how many workers. `connectionsMax`
+ * is for each worker, and not for `"handover"`.
+ */
 export interface ServerOptions
   extends Omit<ListenOptions, "reusePort" | "exclusive"> {
   /** Workers, 1 to 1024. @default {navigator.hardwareConcurrency} */
@@ -74,6 +77,11 @@ export function sharePolicy(options: ServerOptions): SharePolicy {
   if (share !== "reuseport" && share !== "exclusive" && share !== "handover") {
     throw new TypeError(
       `Cannot share a port: share is ${share}, not "reuseport", "exclusive" or "handover"`,
+    );
+  }
+  if (share === "handover" && options.connectionsMax !== undefined) {
+    throw new TypeError(
+      "Cannot keep connectionsMax by handover: the one who accepts does not know what workers have open",
     );
   }
   return share;

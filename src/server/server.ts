@@ -5,12 +5,8 @@
  * @module
  */
 
-import {
-  currentProcess,
-  type SocketAddress,
-  systemCalls,
-} from "../../ffi/mod.ts";
-import { Engine } from "../engine.ts";
+import { currentProcess, type SocketAddress } from "../../ffi/mod.ts";
+import { Handover } from "./handover.ts";
 import {
   checkDrainTimeout,
   type ServerOptions,
@@ -20,10 +16,7 @@ import {
 } from "./options.ts";
 import { blockableNumber } from "../signal_names.ts";
 import { duplicate, SharedPort } from "./shared_port.ts";
-import { Slot } from "./slot.ts";
-
-/** Connections that wait for a worker; more are closed. */
-const HELD_MAX = 1024;
+import { type Draining, Slot } from "./slot.ts";
 
 /**
  * Engines behind one port, each in a worker whose module calls
@@ -57,11 +50,8 @@ export class Server implements AsyncDisposable {
   readonly #report: (error: unknown, worker: number) => void;
   readonly #finished: PromiseWithResolvers<void> = Promise.withResolvers();
   readonly #signals: [name: string, act: () => void][] = [];
-  #acceptor: Engine | null = null;
-  /** Accepted, and taken by no worker yet. */
-  readonly #held: number[] = [];
-  #next = 0;
-  #reloading: Promise<void> = Promise.resolve();
+  #handover: Handover | null = null;
+  #reloading: Promise<unknown> = Promise.resolve();
   #stopping = false;
 
   /**
@@ -94,7 +84,7 @@ export class Server implements AsyncDisposable {
       const socket = share === "handover" ? null : this.#port.socketOf(index);
       const task = { index, socket, listen, data };
       return new Slot(module, task, {
-        serves: () => this.#handOverHeld(),
+        serves: () => this.#handover?.dealHeld(),
         died: (error) => onError(error, index),
       });
     });
@@ -127,9 +117,9 @@ export class Server implements AsyncDisposable {
    * ones that are left go on.
    */
   reload(): Promise<void> {
-    const reloaded = this.#reloading.then(() => this.#replaceAll());
-    this.#reloading = reloaded.catch(() => {});
-    return reloaded;
+    const replaced = this.#reloading.then(() => this.#replaceAll());
+    this.#reloading = replaced.catch(() => {});
+    return this.#drained(replaced);
   }
 
   /**
@@ -141,6 +131,8 @@ export class Server implements AsyncDisposable {
    */
   stop(drainTimeoutMs: number = this.#drainTimeoutMs): Promise<void> {
     checkDrainTimeout(drainTimeoutMs);
+    // Whoever stops it need not be told that it never served.
+    this.ready.catch(() => {});
     this.#stopping = true;
     this.#stop(drainTimeoutMs);
     return this.finished;
@@ -154,59 +146,42 @@ export class Server implements AsyncDisposable {
   async #begin(handover: ServerOptions | null): Promise<void> {
     try {
       await Promise.all(this.#slots.map((slot) => slot.replace(0)));
+      if (handover !== null && !this.#stopping) this.#handOver(handover);
     } catch (error) {
-      this.stop(0);
+      this.#stopping = true;
+      this.#stop(0);
       throw error;
     }
-    if (handover !== null && !this.#stopping) this.#accept(handover);
   }
 
-  /** Accepts on this thread, beside its own event loop, and hands over. */
-  #accept(options: ServerOptions): void {
-    const onError = (error: unknown) => this.#report(error, -1);
-    const acceptor = new Engine({ onError });
+  #handOver({ acceptBatch = 64, onExhausted = "wait" }: ServerOptions): void {
     const fd = duplicate(this.#port.socketOf(0));
-    const { acceptBatch = 64 } = options;
-    acceptor.listen({ fd, acceptBatch }, {
-      open: (connection) => this.#handOver(connection.detach()),
-    });
-    this.#acceptor = acceptor;
-    acceptor.start().catch(onError);
+    const options = { fd, acceptBatch, onExhausted };
+    const onError = (error: unknown) => this.#report(error, -1);
+    this.#handover = new Handover(options, this.#slots, onError);
   }
 
-  /** To the next worker that takes it; where none does, it waits for one. */
-  #handOver(fd: number): void {
-    const count = this.#slots.length;
-    for (let tried = 0; tried < count; tried++) {
-      this.#next = (this.#next + 1) % count;
-      if (this.#slots[this.#next].give(fd)) return;
-    }
-    if (this.#held.length < HELD_MAX) this.#held.push(fd);
-    else systemCalls.close(fd);
-  }
-
-  #handOverHeld(): void {
-    for (const fd of this.#held.splice(0)) this.#handOver(fd);
-  }
-
-  async #replaceAll(): Promise<void> {
-    const drains: Promise<void>[] = [];
+  async #replaceAll(): Promise<Draining[]> {
+    const drains: Draining[] = [];
     for (const slot of this.#slots) {
-      const { drained } = await slot.replace(this.#drainTimeoutMs);
-      drains.push(drained);
+      drains.push(await slot.replace(this.#drainTimeoutMs));
     }
-    await Promise.all(drains);
+    return drains;
+  }
+
+  async #drained(drains: Promise<Draining[]>): Promise<void> {
+    await Promise.all((await drains).map(({ drained }) => drained));
   }
 
   async #stop(drainTimeoutMs: number): Promise<void> {
-    this.#acceptor?.close();
-    for (const fd of this.#held.splice(0)) systemCalls.close(fd);
-    const closing = await Promise.all(
+    this.#handover?.close();
+    const closing = Promise.all(
       this.#slots.map((slot) => slot.close(drainTimeoutMs)),
     );
+    await closing;
     // The workers have duplicates of their own, or got none.
     this.#port.close();
-    await Promise.all(closing.map(({ drained }) => drained));
+    await this.#drained(closing);
     const process = currentProcess();
     for (const [name, act] of this.#signals.splice(0)) process.off(name, act);
     this.#finished.resolve();

@@ -92,7 +92,6 @@ export class Slot {
     if (this.#closed) {
       throw new Error("Cannot start a worker: the server stops");
     }
-    clearTimeout(this.#restart);
     const member = await this.#start();
     const before = this.#serving;
     this.#serving = member;
@@ -111,7 +110,14 @@ export class Slot {
     const member: Member = { worker, beganMs, outbox: null, leaving: false };
     this.#members.add(member);
     this.#watch(member);
-    member.outbox = new Outbox(await worker.ready as InboxAddress);
+    const address = await worker.ready as InboxAddress;
+    try {
+      member.outbox = new Outbox(address);
+    } catch (error) {
+      // It takes connections, and no orders.
+      this.#drain(member, 0);
+      throw error;
+    }
     return member;
   }
 
@@ -135,18 +141,24 @@ export class Slot {
 
   #restartLater(): void {
     if (this.#closed) return;
-    const restart = async () => {
-      this.restarts++;
-      try {
-        await this.replace(0);
-      } catch (error) {
-        if (this.#closed) return;
-        this.#told.died(error);
-        this.#restartLater();
-      }
-    };
-    this.#restart = setTimeout(restart, this.#restartMs);
+    clearTimeout(this.#restart);
+    this.#restart = setTimeout(() => {
+      this.#replacing = this.#replacing.then(() => this.#restartNow());
+    }, this.#restartMs);
     this.#restartMs = Math.min(this.#restartMs * 2, RESTART_MAX_MS);
+  }
+
+  async #restartNow(): Promise<void> {
+    // A reload may have brought one meanwhile.
+    if (this.#closed || this.#serving !== null) return;
+    this.restarts++;
+    try {
+      await this.#replace(0);
+    } catch (error) {
+      if (this.#closed) return;
+      this.#told.died(error);
+      this.#restartLater();
+    }
   }
 
   /** Fulfilled at its end, however that comes. */

@@ -10,7 +10,7 @@ import { runEngineWorker } from "../engine_worker.ts";
 import type { InboxAddress } from "../mailbox.ts";
 import type { Connection } from "../net/connection.ts";
 import type { Listener } from "../net/listener.ts";
-import type { ConnectionHandlers } from "../net/options.ts";
+import { boundHandlers, type ConnectionHandlers } from "../net/options.ts";
 import type { EngineOptions } from "../options.ts";
 import { type DrainOrder, readOrder, type WorkerTask } from "./orders.ts";
 import { duplicate } from "./shared_port.ts";
@@ -109,23 +109,20 @@ class Serving implements ServerWorker {
     ).address;
   }
 
-  /** The user's handlers, which may be inherited, and the count beside them. */
+  /** The user's handlers, called as theirs, and the count beside them. */
   #counted(handlers: ConnectionHandlers): ConnectionHandlers {
-    return Object.create(handlers, {
-      open: {
-        value: (connection: Connection) => {
-          this.connections.add(connection);
-          handlers.open?.(connection);
-        },
+    return {
+      ...boundHandlers(handlers),
+      open: (connection) => {
+        this.connections.add(connection);
+        handlers.open?.(connection);
       },
-      close: {
-        value: (connection: Connection) => {
-          this.connections.delete(connection);
-          if (this.draining) this.#endWithLast();
-          handlers.close?.(connection);
-        },
+      close: (connection) => {
+        this.connections.delete(connection);
+        if (this.draining) this.#endWithLast();
+        handlers.close?.(connection);
       },
-    });
+    };
   }
 
   #drain({ timeoutMs }: DrainOrder): void {
@@ -133,9 +130,16 @@ class Serving implements ServerWorker {
     this.#engine.timer(timeoutMs, () => this.#engine.stop());
     if (this.draining) return;
     this.draining = true;
-    this.#listener?.drain();
-    this.onDrain?.();
-    this.#endWithLast();
+    // Each though the one before it throws.
+    try {
+      this.#listener?.drain();
+    } finally {
+      try {
+        this.onDrain?.();
+      } finally {
+        this.#endWithLast();
+      }
+    }
   }
 
   #endWithLast(): void {

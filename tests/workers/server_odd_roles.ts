@@ -1,0 +1,67 @@
+/** Workers of a server in which something goes wrong, as its `data` says. */
+import { runServerWorker } from "../../src/server/mod.ts";
+import type { Connection, ConnectionHandlers } from "../../mod.ts";
+
+/** What the server's `data` says. */
+export interface OddRole {
+  /** While it is not 0, setup functions and the line `wait` do not go on. */
+  gate?: Int32Array<SharedArrayBuffer>;
+  /** Counts the workers that have begun. */
+  begun?: Int32Array<SharedArrayBuffer>;
+  /** While it is not 0, a worker dies in its engine's first turn. */
+  dies?: Int32Array<SharedArrayBuffer>;
+  /** Whether the open handler throws while the worker drains. */
+  throwsDraining?: boolean;
+}
+
+/** Handlers with state of their own, which only they themselves can reach. */
+class Answering implements ConnectionHandlers {
+  readonly #name = crypto.randomUUID();
+  opened = 0;
+  readonly #role: OddRole;
+  readonly #isDraining: () => boolean;
+
+  constructor(role: OddRole, isDraining: () => boolean) {
+    this.#role = role;
+    this.#isDraining = isDraining;
+  }
+
+  open(): void {
+    this.opened++;
+    if (this.#role.throwsDraining && this.#isDraining()) {
+      throw new Error("asked to throw");
+    }
+  }
+
+  data(connection: Connection, chunk: Uint8Array): void {
+    const line = new TextDecoder().decode(chunk).trim();
+    if (line === "die") throw new Error("asked to die");
+    connection.write(
+      new TextEncoder().encode(
+        `${this.opened} ${this.#name} ${this.#isDraining()}\n`,
+      ),
+    );
+    const { gate } = this.#role;
+    if (line === "wait" && gate !== undefined) Atomics.wait(gate, 0, 1);
+  }
+}
+
+runServerWorker((engine, worker) => {
+  const role = worker.data as OddRole;
+  const { gate, begun, dies } = role;
+  if (begun !== undefined) Atomics.add(begun, 0, 1);
+  if (gate !== undefined) Atomics.wait(gate, 0, 1);
+  if (dies !== undefined && Atomics.load(dies, 0) !== 0) {
+    engine.timer(0, () => {
+      throw new Error("asked to die at once");
+    });
+  }
+  worker.onDrain = () => {
+    for (const connection of worker.connections) connection.end();
+  };
+  return new Answering(role, () => worker.draining);
+}, {
+  onError(error) {
+    if ((error as Error).message.startsWith("asked to die")) throw error;
+  },
+});
