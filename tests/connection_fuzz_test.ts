@@ -4,33 +4,23 @@
  */
 import process from "node:process";
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { Buffer } from "node:buffer";
 import { EINTR, systemCalls } from "../ffi/mod.ts";
 import type { SystemCalls } from "../ffi/system_calls.ts";
 import { type Connection, type ConnectionHandlers, Engine } from "../mod.ts";
 import { replacing } from "./support/faulty_calls.ts";
-import { pattern, runUntil, triggerTest } from "./support/net_engine.ts";
+import { runUntil, triggerTest } from "./support/net_engine.ts";
+import { generator } from "./support/random.ts";
+import {
+  isStreamBytes,
+  PIECE_MAX,
+  streamBytes,
+} from "./support/stream_bytes.ts";
 
 const SEEDS = [1, 2, 3, 4];
 const PAIRS = 16;
 const ACTIONS = 120;
-const WRITE_MAX = 1 << 18;
-const PERIOD = 1 << 20;
-/** What every stream is a part of: it goes round after PERIOD bytes. */
-const stream = pattern(PERIOD);
-const bytes = Buffer.concat([stream, stream.subarray(0, WRITE_MAX)]);
 
 type Random = (below: number) => number;
-
-/** Numbers that depend on the seed alone. */
-function randomFrom(seed: number): Random {
-  let state = seed;
-  return (below) => {
-    state = Math.imul(state ^ (state >>> 15), 0x2c1b3c6d) + 0x9e3779b9 | 0;
-    state ^= state << 13;
-    return (state >>> 0) % below;
-  };
-}
 
 /** Calls that are interrupted now and then, and sends that are cut short. */
 function capricious(random: Random): SystemCalls {
@@ -100,7 +90,7 @@ class Side {
       return;
     }
     const dice = random(200);
-    if (dice < 120) this.#write(connection, dice < 100 ? 300 : WRITE_MAX);
+    if (dice < 120) this.#write(connection, dice < 100 ? 300 : PIECE_MAX);
     else if (dice < 130) connection.pause();
     else if (dice < 150) connection.resume();
     else if (dice === 150) {
@@ -111,15 +101,15 @@ class Side {
   }
 
   #write(connection: Connection, below: number): void {
-    const start = (this.id * 4099 + this.accepted) % PERIOD;
     const length = this.random(below);
-    this.accepted += connection.write(bytes.subarray(start, start + length));
+    this.accepted += connection.write(
+      streamBytes(this.id, this.accepted, length),
+    );
   }
 
   #data(chunk: Uint8Array): void {
-    const start = ((this.peer as Side).id * 4099 + this.received) % PERIOD;
-    const sent = bytes.subarray(start, start + chunk.length);
-    if (Buffer.compare(sent, chunk) !== 0) this.wrong++;
+    const { id } = this.peer as Side;
+    if (!isStreamBytes(id, this.received, chunk)) this.wrong++;
     this.received += chunk.length;
     this.#saw("d");
   }
@@ -160,7 +150,7 @@ for (const seed of SEEDS) {
   triggerTest(
     `random use keeps callbacks and bytes in order, seed ${seed}`,
     (trigger) => {
-      const random = randomFrom(seed);
+      const random = generator(seed);
       using engine = new Engine({ trigger }, capricious(random));
       const sides = connectPairs(engine, random);
       for (const side of sides) side.tick();

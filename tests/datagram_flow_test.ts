@@ -15,6 +15,7 @@ import {
   TRIGGERS,
   triggerTest,
 } from "./support/net_engine.ts";
+import { generator } from "./support/random.ts";
 
 const textOf = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
 const texts = (count: number) =>
@@ -427,11 +428,7 @@ for (const trigger of TRIGGERS) {
 triggerTest(
   "whatever the kernel answers, each datagram arrives once or its error is told",
   (trigger) => {
-    let seed = 12345;
-    const random = (below: number) => {
-      seed = (Math.imul(seed, 1103515245) + 12345) & 0x7fffffff;
-      return (seed >> 8) % below;
-    };
+    const random = generator(12345);
     const refused = [c.EMSGSIZE, c.ENOBUFS, c.EPERM, c.EINVAL, c.EIO];
     for (let round = 0; round < 20; round++) {
       const calls = replacing({

@@ -42,7 +42,7 @@ import { CountingCalls } from "./support/counting_calls.ts";
 import { test } from "./support/descriptors.ts";
 import { epollEntries, epollEntry } from "./support/fdinfo.ts";
 import { VERBS } from "./support/matrix_oracle.ts";
-import { generator } from "./support/matrix_random.ts";
+import { generator } from "./support/random.ts";
 
 const TRIGGERS: Trigger[] = ["edge", "level"];
 const OPERATIONS = new Map<unknown, string>([

@@ -6,6 +6,7 @@ import { isIPv4, isIPv6 } from "node:net";
 import * as c from "../ffi/mod.ts";
 import type { SocketAddress } from "../ffi/mod.ts";
 import { test } from "./support/descriptors.ts";
+import { generator } from "./support/random.ts";
 
 function hex(bytes: Uint8Array): string {
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0"))
@@ -21,15 +22,6 @@ function roundTrip(address: SocketAddress): SocketAddress {
 function shown(host: string): string {
   const address = roundTrip({ family: "ipv6", host, port: 1 });
   return "host" in address ? address.host : address.family;
-}
-
-/** The same numbers each time: a failure can be looked at again. */
-function randomNumbers(seed: number): (below: number) => number {
-  let state = seed;
-  return (below) => {
-    state = Math.imul(state, 1664525) + 1013904223 >>> 0;
-    return Math.floor(state / 2 ** 32 * below);
-  };
 }
 
 test("an address is encoded as the kernel has it", () => {
@@ -71,7 +63,7 @@ test("an address comes back as it went in", () => {
 });
 
 test("random addresses come back as they went in", () => {
-  const random = randomNumbers(1);
+  const random = generator(1);
   for (let round = 0; round < 2_000; round++) {
     const bytes = Array.from({ length: 16 }, () => random(2) * random(256));
     const groups = Array.from(
@@ -114,7 +106,7 @@ test("IPv6 is written in its canonical form (RFC 5952)", () => {
 test("text is an address exactly if node:net says so", () => {
   const parts = ["", "0", "1", "01", "255", "256", "a", "ffff", "10000", "g"];
   const marks = [".", ":", "::", ":::", "%", " ", "-"];
-  const random = randomNumbers(2);
+  const random = generator(2);
   const texts = [
     "1.2.3.4",
     "1.2.3",

@@ -7,7 +7,7 @@ import {
   assertThrows,
 } from "@std/assert";
 import { Histogram } from "../mod.ts";
-import { generator } from "./support/matrix_random.ts";
+import { generator } from "./support/random.ts";
 import { declareTest } from "./support/runner.ts";
 
 declareTest("an empty histogram tells 0 of everything", () => {

@@ -4,7 +4,7 @@
  */
 import { assert, assertEquals, assertLessOrEqual } from "@std/assert";
 import { test } from "./support/descriptors.ts";
-import { generator } from "./support/matrix_random.ts";
+import { generator } from "./support/random.ts";
 import { bytesOf } from "./support/net_engine.ts";
 import { Peer } from "./support/net_peer.ts";
 import { Program } from "./support/process.ts";

@@ -8,7 +8,7 @@ import { Engine, type EventState, type Trigger } from "../mod.ts";
 import { test } from "./support/descriptors.ts";
 import { VERBS } from "./support/matrix_oracle.ts";
 import { countedCalls, Rig, type Step } from "./support/matrix_rig.ts";
-import { generator } from "./support/matrix_random.ts";
+import { generator } from "./support/random.ts";
 
 const TRIGGERS: Trigger[] = ["edge", "level"];
 

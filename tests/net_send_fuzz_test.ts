@@ -14,20 +14,10 @@ import {
   triggerTest,
 } from "./support/net_engine.ts";
 import { Peer } from "./support/net_peer.ts";
+import { generator } from "./support/random.ts";
 
 const FILE = pattern(3_000_000, 77);
 const OPERATIONS = 60;
-
-/** A generator of numbers below a limit. */
-function random(seed: number): (limit: number) => number {
-  let state = seed | 1;
-  return (limit) => {
-    state ^= state << 13;
-    state ^= state >>> 17;
-    state ^= state << 5;
-    return (state >>> 0) % limit;
-  };
-}
 
 /** A kernel that interrupts, and takes a part; it lies about no room. */
 function moody(next: (limit: number) => number) {
@@ -52,7 +42,7 @@ for (let seed = 1; seed <= 12; seed++) {
   triggerTest(
     `everything arrives in the order it was sent, seed ${seed}`,
     (trigger) => {
-      const next = random(seed * 7919);
+      const next = generator(seed);
       const directory = mkdtempSync(`${tmpdir()}/edgewise-`);
       const path = `${directory}/file`;
       writeFileSync(path, FILE);

@@ -17,7 +17,7 @@ import { add, Files } from "./conformance/files.ts";
 import { CountingCalls } from "./support/counting_calls.ts";
 import { test } from "./support/descriptors.ts";
 import { VirtualClock } from "./support/matrix_clock.ts";
-import { generator } from "./support/matrix_random.ts";
+import { generator } from "./support/random.ts";
 
 /** An engine whose clock moves only when it is told to. */
 function virtual(): [Engine, VirtualClock] {

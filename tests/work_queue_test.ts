@@ -25,7 +25,7 @@ import { add, Files } from "./conformance/files.ts";
 import { CountingCalls } from "./support/counting_calls.ts";
 import { test } from "./support/descriptors.ts";
 import { epollEntries } from "./support/fdinfo.ts";
-import { generator } from "./support/matrix_random.ts";
+import { generator } from "./support/random.ts";
 
 const TRIGGERS: Trigger[] = ["edge", "level"];
 const QUEUES = {

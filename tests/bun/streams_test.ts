@@ -1,11 +1,11 @@
 /** Streams on Bun, which has no `Deno.listen` to compare with. Runs on Deno, too. */
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
-import { readdirSync } from "node:fs";
 import { Duplex } from "node:stream";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { connect, listen, type TcpConn } from "../../src/net/streams.ts";
+import { openDescriptors } from "../support/descriptors.ts";
 
 const hostname = "127.0.0.1";
 
@@ -28,7 +28,7 @@ const named = (name: string) => (error: unknown) =>
   error instanceof Error && error.name === name;
 
 test("streams echo, end one half, and leave nothing open", async () => {
-  const before = readdirSync("/proc/self/fd").length;
+  const before = openDescriptors().size;
   await withPair(async (client, server) => {
     const buffer = new Uint8Array(16);
     await client.write(bytes("hello"));
@@ -38,7 +38,7 @@ test("streams echo, end one half, and leave nothing open", async () => {
     await server.write(buffer.subarray(0, 5));
     assert.equal(await client.read(buffer), 5);
   });
-  while (readdirSync("/proc/self/fd").length > before) await sleep(1);
+  while (openDescriptors().size > before) await sleep(1);
 });
 
 test("5 MB pass through web streams, and through a Duplex", async () => {

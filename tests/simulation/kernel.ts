@@ -1,5 +1,5 @@
 /** A simulated kernel: descriptors, a network, a clock, and the calls on them. */
-import { generator } from "../support/matrix_random.ts";
+import { generator } from "../support/random.ts";
 import type { SystemCalls } from "../../ffi/system_calls.ts";
 import { Clock } from "./clock.ts";
 import { Descriptors } from "./descriptors.ts";

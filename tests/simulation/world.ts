@@ -1,5 +1,4 @@
 /** Where a program of system calls runs: the kernel, or the simulated one. */
-import { readdirSync } from "node:fs";
 import {
   epoll_create1,
   epoll_wait,
@@ -7,7 +6,7 @@ import {
   type SystemCalls,
   systemCalls,
 } from "../../ffi/mod.ts";
-import { test } from "../support/descriptors.ts";
+import { openDescriptors, test } from "../support/descriptors.ts";
 import { Kernel, type KernelOptions } from "./kernel.ts";
 
 /** A kernel to run programs on, which make their peers by its calls too. */
@@ -56,7 +55,7 @@ export class SimulatedWorld implements World {
 class RealWorld implements World {
   readonly name = "real";
   readonly calls = systemCalls;
-  readonly #before = openDescriptors();
+  readonly #before = openDescriptors().size;
 
   elapse(ms: number): void {
     const epfd = epoll_create1();
@@ -66,7 +65,7 @@ class RealWorld implements World {
   }
 
   descriptors(): number {
-    return openDescriptors() - this.#before;
+    return openDescriptors().size - this.#before;
   }
 
   close(): void {}
@@ -96,8 +95,4 @@ export function worldTest(name: string, run: (world: World) => void): void {
       if (left !== 0) throw new Error(`${left} descriptors are left open`);
     });
   }
-}
-
-function openDescriptors(): number {
-  return readdirSync("/proc/self/fd").length;
 }

@@ -15,11 +15,11 @@ import {
   type Trigger,
 } from "../../mod.ts";
 import { openDescriptors } from "../support/descriptors.ts";
-import { generator } from "../support/matrix_random.ts";
+import { generator } from "../support/random.ts";
 import { settle } from "../support/net_engine.ts";
 import { CallbackWatch } from "./callback_watch.ts";
 import { SeededFaults } from "./seeded_faults.ts";
-import { isStreamBytes, streamBytes } from "./stream_bytes.ts";
+import { isStreamBytes, streamBytes } from "../support/stream_bytes.ts";
 
 /** One call in so many fails. */
 const FAULT_ONE_IN = 100;

@@ -1,5 +1,6 @@
 /** One connection of a soak's clients, by bare system calls, with a character of its own. */
 import {
+  AF_INET,
   check,
   close,
   connect,
@@ -27,9 +28,8 @@ import {
 } from "../../ffi/mod.ts";
 import { loopback, optionValue } from "../support/net_peer.ts";
 import type { Target } from "./reports.ts";
-import { isStreamBytes, streamBytes } from "./stream_bytes.ts";
+import { isStreamBytes, streamBytes } from "../support/stream_bytes.ts";
 
-const AF_INET = 2;
 const buffer = new Uint8Array(65536);
 
 /** What a client does. */

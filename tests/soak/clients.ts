@@ -22,7 +22,7 @@ import {
   O_NONBLOCK,
   read,
 } from "../../ffi/mod.ts";
-import { generator } from "../support/matrix_random.ts";
+import { generator } from "../support/random.ts";
 import { Client } from "./client.ts";
 import {
   type ClientsReport,

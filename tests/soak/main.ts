@@ -6,7 +6,7 @@
  *     deno task soak --seconds 30 --seed 1
  */
 import { parseArgs } from "@std/cli/parse-args";
-import { generator } from "../support/matrix_random.ts";
+import { generator } from "../support/random.ts";
 import { Part } from "./part.ts";
 import type { ClientsReport, ServerReport } from "./reports.ts";
 import { descriptorLimit } from "./resources.ts";

@@ -20,7 +20,7 @@ import {
   systemCalls,
 } from "../../ffi/mod.ts";
 import type { Bytes, EventWords, SystemCalls } from "../../ffi/system_calls.ts";
-import { generator } from "../support/matrix_random.ts";
+import { generator } from "../support/random.ts";
 
 /** A transfer of less than there is. */
 const SHORT = 0;

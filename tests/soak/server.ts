@@ -12,7 +12,7 @@ import {
   withSignalsBlocked,
 } from "../../mod.ts";
 import { assertNoLeaks, openDescriptors } from "../support/descriptors.ts";
-import { generator } from "../support/matrix_random.ts";
+import { generator } from "../support/random.ts";
 import { settle } from "../support/net_engine.ts";
 import { until } from "../support/within.ts";
 import { EchoPart } from "./echo_part.ts";

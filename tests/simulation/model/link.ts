@@ -5,7 +5,7 @@
 import { type Connection, SystemError } from "../../../mod.ts";
 import type { Callback, UserStep } from "./connection_steps.ts";
 import type { RawPeer } from "./raw_peer.ts";
-import { isPieceOf, pieceOf } from "./stream_bytes.ts";
+import { isStreamBytes, streamBytes } from "../../support/stream_bytes.ts";
 import { expect, Violation } from "./violation.ts";
 
 /** `o`pen, `d`ata, d`r`ain, `t`imeout, `e`nd, error (`x`), `c`lose. */
@@ -93,7 +93,7 @@ export class Link {
     const { peer } = this;
     if (peer === null) return;
     expect(
-      isPieceOf(peer.stream, this.received, chunk),
+      isStreamBytes(peer.stream, this.received, chunk),
       () => `link ${this.stream}: wrong bytes at ${this.received}`,
     );
     this.received += chunk.length;
@@ -236,7 +236,7 @@ export class Link {
     const chunks: Uint8Array[] = [];
     let at = this.accepted;
     for (const length of lengths) {
-      chunks.push(pieceOf(this.stream, at, length));
+      chunks.push(streamBytes(this.stream, at, length));
       at += length;
     }
     const room = this.bufferMax - connection.bufferedBytes;
@@ -261,7 +261,7 @@ export class Link {
   }
 
   #end(connection: Connection, length: number): void {
-    const bytes = pieceOf(this.stream, this.accepted, length);
+    const bytes = streamBytes(this.stream, this.accepted, length);
     const lost = connection.closed;
     const ended = this.#unlessEnded(connection, () => {
       connection.end(bytes);

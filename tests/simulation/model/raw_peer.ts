@@ -7,12 +7,13 @@ import {
   SOL_SOCKET,
 } from "../../../ffi/mod.ts";
 import type { SystemCalls } from "../../../ffi/system_calls.ts";
+import { optionValue } from "../../support/net_peer.ts";
 import { uninterrupted } from "./descriptor_ends.ts";
-import { isPieceOf, pieceOf } from "./stream_bytes.ts";
+import { isStreamBytes, streamBytes } from "../../support/stream_bytes.ts";
 import { expect } from "./violation.ts";
 
 /** linger on, for no time: close(2) sends an RST. */
-const RESETS = new Uint8Array(Int32Array.of(1, 0).buffer);
+const RESETS = optionValue(1, 0);
 const buffer = new Uint8Array(65536);
 
 /** A bare socket that writes one stream and reads another. */
@@ -38,7 +39,7 @@ export class RawPeer {
   /** Writes what the kernel takes of `length` bytes. */
   write(length: number): void {
     if (this.ended) return;
-    const piece = pieceOf(this.stream, this.sent, length);
+    const piece = streamBytes(this.stream, this.sent, length);
     const count = uninterrupted(() =>
       this.calls.send(this.fd, piece, MSG_NOSIGNAL)
     );
@@ -54,7 +55,7 @@ export class RawPeer {
     if (count > 0) {
       const chunk = part.subarray(0, count);
       expect(
-        isPieceOf(stream, this.received, chunk),
+        isStreamBytes(stream, this.received, chunk),
         () => `stream ${stream}: wrong bytes sent at ${this.received}`,
       );
       this.received += count;

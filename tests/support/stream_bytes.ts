@@ -1,6 +1,6 @@
 /** Bytes that every stream of a run is a part of, by its seed. */
 import { Buffer } from "node:buffer";
-import { pattern } from "../support/net_engine.ts";
+import { pattern } from "./net_engine.ts";
 
 /** A stream goes round after so many bytes. */
 const PERIOD = 1 << 20;
