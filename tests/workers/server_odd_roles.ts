@@ -8,8 +8,8 @@ export interface OddRole {
   gate?: Int32Array<SharedArrayBuffer>;
   /** Counts the workers that have begun. */
   begun?: Int32Array<SharedArrayBuffer>;
-  /** While it is not 0, a worker dies in its engine's first turn. */
-  dies?: Int32Array<SharedArrayBuffer>;
+  /** While it is not 0, setup functions throw. */
+  fails?: Int32Array<SharedArrayBuffer>;
   /** Whether the open handler throws while the worker drains. */
   throwsDraining?: boolean;
 }
@@ -46,15 +46,13 @@ class Answering implements ConnectionHandlers {
   }
 }
 
-runServerWorker((engine, worker) => {
+runServerWorker((_engine, worker) => {
   const role = worker.data as OddRole;
-  const { gate, begun, dies } = role;
+  const { gate, begun, fails } = role;
   if (begun !== undefined) Atomics.add(begun, 0, 1);
   if (gate !== undefined) Atomics.wait(gate, 0, 1);
-  if (dies !== undefined && Atomics.load(dies, 0) !== 0) {
-    engine.timer(0, () => {
-      throw new Error("asked to die at once");
-    });
+  if (fails !== undefined && Atomics.load(fails, 0) !== 0) {
+    throw new Error("asked to fail");
   }
   worker.onDrain = () => {
     for (const connection of worker.connections) connection.end();
@@ -62,6 +60,6 @@ runServerWorker((engine, worker) => {
   return new Answering(role, () => worker.draining);
 }, {
   onError(error) {
-    if ((error as Error).message.startsWith("asked to die")) throw error;
+    if ((error as Error).message === "asked to die") throw error;
   },
 });
