@@ -113,6 +113,25 @@ Deno.test("bench refuses what it does not know, in one line", async () => {
   }
 });
 
+Deno.test("the transfers are exact, and what start() costs is told", async () => {
+  await using transfer = Program.deno("bench/transfer.ts", { args: ["2"] });
+  const { code, stdout } = await transfer.finished();
+  assertEquals({ code, exact: stdout.match(/ exact,/g)?.length }, {
+    code: 0,
+    exact: 3,
+  });
+  if (!hasCompiler) return;
+  await using latency = Program.deno("bench/start_latency.ts", {
+    args: ["0.1"],
+  });
+  const told = await latency.finished();
+  assertEquals({ code: told.code, stderr: told.stderr }, {
+    code: 0,
+    stderr: "",
+  });
+  assertMatch(told.stdout, /start\(\), full load/);
+});
+
 Deno.test("the micro benches run", async () => {
   await using program = new Program(
     Deno.execPath(),
