@@ -41,7 +41,7 @@ export async function writeCharts(
 }
 
 /** Draws a panel of bars for each charted figure, side by side. */
-export function drawChart(result: Result, where: string): string {
+function drawChart(result: Result, where: string): string {
   const { title, charted } = result.workload;
   const height = HEAD + ROW * result.peers.length + FOOT;
   const panel = (WIDTH - LABELS - GAP * (charted.length - 1) - VALUES) /

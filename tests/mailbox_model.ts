@@ -12,7 +12,7 @@ import { isDead, type Party, step, type World } from "./lane_explorer.ts";
 import { type Saved, SERIAL_MIN } from "./lane_states.ts";
 
 /** Bytes of each message, none 0 and all different from those of any other. */
-export function messageOf(sender: number, number: number): Uint8Array {
+function messageOf(sender: number, number: number): Uint8Array {
   const base = sender * 64 + number * 4;
   return Uint8Array.of(base + 1, base + 2, base + 3, base + 4);
 }

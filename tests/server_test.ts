@@ -6,6 +6,7 @@ import {
   assertStringIncludes,
   assertThrows,
 } from "@std/assert";
+import { close } from "../ffi/mod.ts";
 import { SystemError } from "../mod.ts";
 import {
   Server,
@@ -13,6 +14,7 @@ import {
   type SharePolicy,
 } from "../src/server/mod.ts";
 import { test } from "./support/descriptors.ts";
+import { loopback, streamSocket } from "./support/net_peer.ts";
 import { Program } from "./support/process.ts";
 import {
   askOnce,
@@ -232,11 +234,20 @@ test("bad options are refused before anything is opened", () => {
     [{ share: "reuseport", path: "/nowhere" }, "unix socket"],
     [{ stopOn: ["SIGKILL"] }, "SIGKILL"],
     [{ port: -1 }, "port"],
+    [{ fd: -1 }, "fd"],
+    [{ fd: 0x7fffffff }, "EBADF"],
   ];
   for (const [options, message] of bad) {
     const error = assertThrows(() => server(options), Error);
     assertStringIncludes(error.message, message);
   }
+});
+
+test("an fd that does not listen is refused, and stays open", () => {
+  const fd = streamSocket(loopback(0));
+  const error = assertThrows(() => server({ fd }), SystemError);
+  assertEquals(error.code, "EINVAL");
+  assertEquals(close(fd), 0);
 });
 
 test("a port in use is an error at once", () => {

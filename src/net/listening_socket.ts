@@ -53,13 +53,17 @@ export function listeningSocket(
 
 /** Takes over a listening socket that was made elsewhere. */
 export function adoptedListener(parts: EngineParts, fd: number): number {
+  checkListening(parts.calls, fd);
+  return adoptedSocket(parts, fd);
+}
+
+/** Throws unless a descriptor is a listening socket. */
+export function checkListening(calls: SystemCalls, fd: number): void {
   checkInteger("fd", fd, 0, 0x7fffffff);
   const listens = new Uint8Array(4);
-  const { calls } = parts;
   const result = calls.getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, listens);
   if (result < 0) throw new SystemError("getsockopt", -result, { fd });
   if (listens[0] === 0) throw new SystemError("accept4", EINVAL, { fd });
-  return adoptedSocket(parts, fd);
 }
 
 type Setting = readonly [SocketOptionName, boolean | number];

@@ -61,7 +61,7 @@ export class Server implements AsyncDisposable {
    * @throws {RangeError | TypeError} If an option is not in its range, or names a
    * signal that can't be listened to.
    * @throws {SystemError} What socket(2), bind(2) or listen(2) refuse, such as
-   * `EADDRINUSE`.
+   * `EADDRINUSE`; `EBADF`, `ENOTSOCK` or `EINVAL` for an `fd` that does not listen.
    */
   constructor(module: URL | string, options: ServerOptions = {}) {
     const {
@@ -124,7 +124,8 @@ export class Server implements AsyncDisposable {
 
   /**
    * Stops listening, and has the workers drain: they end once their connections
-   * are closed. Calling it again can only shorten the time that they get.
+   * are closed. Calling it again can only shorten the time that they get. A setup
+   * function that is running is awaited first.
    *
    * @param drainTimeoutMs Milliseconds, as for the option of that name.
    * @returns `finished`

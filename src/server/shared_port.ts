@@ -12,7 +12,7 @@ import {
   systemCalls,
   SystemError,
 } from "../../ffi/mod.ts";
-import { listeningSocket } from "../net/listening_socket.ts";
+import { checkListening, listeningSocket } from "../net/listening_socket.ts";
 import type { ListenOptions } from "../net/options.ts";
 import { boundAddress, endpointAddress } from "../net/socket.ts";
 import { SocketFile } from "../net/unix_path.ts";
@@ -23,9 +23,13 @@ export class SharedPort {
   readonly #sockets: number[] = [];
   readonly #file: SocketFile | null;
 
-  /** @throws {SystemError} What socket(2), bind(2) or listen(2) refuse. */
+  /**
+   * @throws {SystemError} What socket(2), bind(2) or listen(2) refuse; if the
+   * `fd` of the options does not listen, which stays as it is then.
+   */
   constructor(options: ListenOptions, sockets: number) {
     const wanted = endpointAddress(options, 0);
+    if (options.fd !== undefined) checkListening(systemCalls, options.fd);
     const each = { ...options, reusePort: sockets > 1 };
     this.#sockets.push(
       options.fd ?? listeningSocket(systemCalls, wanted, each),

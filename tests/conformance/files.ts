@@ -174,7 +174,7 @@ export function loopback(port: number): Uint8Array {
 }
 
 /** The port that a socket is bound to. */
-export function boundPort(fd: number): number {
+function boundPort(fd: number): number {
   const bytes = new Uint8Array(128);
   const length = check(getsockname(fd, bytes), "getsockname");
   const address = decodeAddress(bytes, length);

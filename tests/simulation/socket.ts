@@ -51,7 +51,7 @@ const INERT: Record<number, ReadonlySet<number>> = {
 };
 
 /** Buffers as the kernel has them until it is told otherwise. */
-export const BUFFER_DEFAULT = 212_992;
+const BUFFER_DEFAULT = 212_992;
 const BUFFER_MIN = 4_608;
 
 /** A socket. */

@@ -23,11 +23,6 @@ export function assert(condition: unknown, message = ""): asserts condition {
   if (!condition) throw new AssertionError(message);
 }
 
-/** `condition` is falsy. */
-export function assertFalse(condition: unknown, message?: string): void {
-  if (condition) expected(condition, "to be falsy", message);
-}
-
 /** Both have the same structure. */
 export function assertEquals<T>(
   actual: T,
@@ -65,27 +60,6 @@ export function assertStrictEquals<T>(
   );
 }
 
-/** They are not the same value or object. */
-export function assertNotStrictEquals<T>(
-  actual: T,
-  other: T,
-  message?: string,
-): void {
-  if (Object.is(actual, other)) {
-    expected(actual, "to be another value", message);
-  }
-}
-
-/** `actual` is neither null nor undefined. */
-export function assertExists<T>(
-  actual: T,
-  message?: string,
-): asserts actual is NonNullable<T> {
-  if (actual === undefined || actual === null) {
-    expected(actual, "to be a value", message);
-  }
-}
-
 /** `actual` is an instance of `constructor`. */
 export function assertInstanceOf<T>(
   actual: unknown,
@@ -106,15 +80,6 @@ export function assertMatch(
   if (!pattern.test(text)) expected(text, `to match ${pattern}`, message);
 }
 
-/** `text` has no match for `pattern`. */
-export function assertNotMatch(
-  text: string,
-  pattern: RegExp,
-  message?: string,
-): void {
-  if (pattern.test(text)) expected(text, `not to match ${pattern}`, message);
-}
-
 /** `text` contains `part`. */
 export function assertStringIncludes(
   text: string,
@@ -123,21 +88,6 @@ export function assertStringIncludes(
 ): void {
   if (!text.includes(part)) {
     expected(text, `to contain ${show(part)}`, message);
-  }
-}
-
-/** `actual` contains an equal of each of `members`. */
-export function assertArrayIncludes<T>(
-  actual: ArrayLike<T>,
-  members: ArrayLike<T>,
-  message?: string,
-): void {
-  const found = Array.from(actual);
-  const missing = Array.from(members).filter((member) =>
-    !found.some((value) => equal(value, member))
-  );
-  if (missing.length > 0) {
-    expected(actual, `to include ${show(missing)}`, message);
   }
 }
 

@@ -23,7 +23,7 @@ export interface Trace {
 }
 
 /** Whether strace(1) is installed. */
-export const hasStrace: boolean = installed();
+const hasStrace: boolean = installed();
 
 /**
  * A test that counts by strace(1). On a machine without strace it is reported
