@@ -214,6 +214,10 @@ function residentMib(): number {
 const named = parseArgs(Deno.args, { string: ["connections", "seed"] });
 const connections = Number(named.connections ?? 100_000);
 const seed = Number(named.seed ?? Date.now() % 1_000_000);
+if (!(connections > 0) || !Number.isInteger(seed)) {
+  console.error("churn [--connections N] [--seed S]: N above 0, S an integer");
+  Deno.exit(2);
+}
 try {
   for (const trigger of ["edge", "level"] as const) {
     const before = openDescriptors();
