@@ -215,6 +215,20 @@ test("a unix path is shared by one socket, and removed in the end", async () => 
   }
 });
 
+test("stop() once more leaves the path to who has it by then", async () => {
+  const directory = await Deno.makeTempDir();
+  try {
+    const path = `${directory}/socket`;
+    const served = server({ path, workers: 1 });
+    await within(served.stop());
+    using _next = Deno.listen({ transport: "unix", path });
+    await within(served.stop());
+    assert((await Deno.stat(path)).isSocket);
+  } finally {
+    await Deno.remove(directory, { recursive: true });
+  }
+});
+
 test("SIGHUP reloads, SIGTERM stops, and the process ends by itself", async () => {
   await using program = Program.deno("tests/children/server_program.ts");
   const port = await program.port();

@@ -49,7 +49,8 @@ export interface ServerOptions
   reloadOn?: readonly StandardSignalName[];
   /**
    * Told what ended a worker; another one is started after 100 ms, and later each
-   * time if it dies again within 10 s. By default it is printed.
+   * time if it dies again within 10 s. `worker` is -1 for what goes wrong in the
+   * server itself. By default it is printed.
    */
   onError?(error: unknown, worker: number): void;
 }
