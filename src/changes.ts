@@ -142,7 +142,7 @@ export class Changes {
   }
 
   #control(operation: number, event: FdEvent): number {
-    this.#entry.set(0, event.wanted, event.slot, event.generation);
+    this.#entry.set(0, event.wanted, event.fd, event.generation);
     this.#callsMade++;
     this.#metrics.changesMade++;
     return this.#calls.epoll_ctl(

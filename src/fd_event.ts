@@ -70,7 +70,6 @@ export class FdEvent implements Disposable {
   /** @internal The same for what is queued, dropped or not. */ queued = 0;
   /** @internal */ readQueue: number = READ_QUEUE;
   /** @internal */ writeQueue: number = WRITE_QUEUE;
-  /** @internal */ slot = 0;
   /** @internal */ generation = 0;
   /** @internal Whether the peer has shut down its sending. */ eof = false;
   /** @internal Whether urgent data was reported. */ urgent = false;

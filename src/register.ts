@@ -24,7 +24,7 @@ export function register(
       `Cannot register descriptor ${fd}: its handlers are ${handlers}`,
     );
   }
-  if (parts.registry.byFd(fd) !== undefined) {
+  if (parts.registry.byFd(fd) !== null) {
     throw new Error(
       `Cannot register descriptor ${fd}: it is registered already, and its event is not closed`,
     );

@@ -1,68 +1,61 @@
 /**
- * Which event a kernel event is for. The 64-bit data of an entry carries a slot
- * and the slot's generation, which moves on each time the slot is given away,
- * so that nothing meant for an earlier owner of a descriptor's number arrives.
+ * Which event a kernel event is for. The 64-bit data of an entry carries a slot,
+ * which is the descriptor's number, and a generation, which moves on with each
+ * registration, so that nothing meant for an earlier owner of a number arrives.
  *
  * @module
  */
 
 import type { FdEvent } from "./fd_event.ts";
 
-/** The registered events of an engine, by slot and by descriptor. */
+/** The registered events of an engine, by descriptor. */
 export class Registry {
-  readonly #slots: (FdEvent | null)[] = [];
-  readonly #generations: number[] = [];
-  readonly #free: number[] = [];
-  readonly #byFd = new Map<number, FdEvent>();
-  readonly #firstGeneration: number;
+  /** Numbers are dense, as the kernel gives the lowest; V8 bears those that are not. */
+  readonly #events: (FdEvent | null)[] = [];
+  #size = 0;
+  #generation: number;
 
   /** `firstGeneration` lets tests start close to where the 32 bits wrap. */
   constructor(firstGeneration = 0) {
-    this.#firstGeneration = firstGeneration | 0;
+    this.#generation = firstGeneration | 0;
   }
 
   /** Registered events. */
   get size(): number {
-    return this.#byFd.size;
+    return this.#size;
   }
 
   /** The event that has a descriptor's number, if any. */
-  byFd(fd: number): FdEvent | undefined {
-    return this.#byFd.get(fd);
+  byFd(fd: number): FdEvent | null {
+    return this.#events[fd] ?? null;
   }
 
   /** The event that a kernel event is for, or null if that is gone. */
   find(slot: number, generation: number): FdEvent | null {
-    const event = this.#slots[slot];
+    const event = this.#events[slot];
     // The descriptor of an engine is public: others may put entries there.
     if (event === undefined || event === null) return null;
     return event.generation === generation ? event : null;
   }
 
-  /** Gives an event a slot. */
+  /** Takes an event in, and whatever comes for its number from here on is for it. */
   add(event: FdEvent): void {
-    let slot = this.#free.pop();
-    if (slot === undefined) {
-      slot = this.#slots.length;
-      this.#generations.push(this.#firstGeneration);
-    } else {
-      this.#generations[slot] = (this.#generations[slot] + 1) | 0;
-    }
-    this.#slots[slot] = event;
-    event.slot = slot;
-    event.generation = this.#generations[slot];
-    this.#byFd.set(event.fd, event);
+    if (this.byFd(event.fd) === null) this.#size++;
+    event.generation = this.#generation;
+    this.#generation = (this.#generation + 1) | 0;
+    this.#events[event.fd] = event;
   }
 
-  /** Takes an event's slot back. */
+  /** Lets an event go, unless its number has a new owner. */
   remove(event: FdEvent): void {
-    this.#slots[event.slot] = null;
-    this.#free.push(event.slot);
-    this.#byFd.delete(event.fd);
+    if (this.byFd(event.fd) !== event) return;
+    this.#events[event.fd] = null;
+    this.#size--;
   }
 
   /** The registered events, for closing them; a copy. */
   all(): FdEvent[] {
-    return [...this.#byFd.values()];
+    // Not filter(), which would count up to the highest number.
+    return Object.values(this.#events).filter((event) => event !== null);
   }
 }

@@ -112,7 +112,7 @@ test("inspect() tells of masks and entries that somebody else has set", () => {
   event.enableRead();
   engine.turn(0);
   const entry = new EpollEvents(1);
-  entry.set(0, EPOLLOUT, event.slot, event.generation);
+  entry.set(0, EPOLLOUT, event.fd, event.generation);
   epoll_ctl(engine.fd, EPOLL_CTL_MOD, event.fd, entry.words);
   assertEquals(
     inspected(engine, event.fd).problem,

@@ -1,4 +1,4 @@
-/** Slots and generations: nothing meant for an earlier owner arrives. */
+/** Numbers and generations: nothing meant for an earlier owner arrives. */
 import { assert, assertEquals, assertStrictEquals } from "@std/assert";
 import { Engine, type Trigger } from "../mod.ts";
 import { systemCalls } from "../ffi/mod.ts";
@@ -30,23 +30,22 @@ class Events implements Disposable {
   }
 }
 
-test("an event is found by its slot and generation, and by its descriptor", () => {
+test("an event is found by its number and generation, and by its number alone", () => {
   using events = new Events();
   const registry = new Registry();
   const added = Array.from({ length: 100 }, (_, fd) => events.make(fd * 7));
   for (const event of added) registry.add(event);
   assertEquals(registry.size, 100);
   for (const event of added) {
-    assertStrictEquals(registry.find(event.slot, event.generation), event);
+    assertStrictEquals(registry.find(event.fd, event.generation), event);
     assertStrictEquals(registry.byFd(event.fd), event);
   }
-  assertEquals(new Set(added.map(({ slot }) => slot)).size, 100);
   assertEquals(registry.all().length, 100);
   for (const event of added) registry.remove(event);
   assertEquals([registry.size, registry.all().length], [0, 0]);
   for (const event of added) {
-    assertEquals(registry.find(event.slot, event.generation), null);
-    assertEquals(registry.byFd(event.fd), undefined);
+    assertEquals(registry.find(event.fd, event.generation), null);
+    assertEquals(registry.byFd(event.fd), null);
   }
 });
 
@@ -58,22 +57,46 @@ test("what nobody has is not found", () => {
   }
 });
 
-test("a slot that is used again does not find its earlier owners", () => {
+test("the highest numbers are found beside the lowest, and listed at once", () => {
+  using events = new Events();
+  const registry = new Registry();
+  const added = [0x7fffffff, 3, 1_000_000, 4].map((fd) => events.make(fd));
+  for (const event of added) registry.add(event);
+  for (const event of added) {
+    assertStrictEquals(registry.find(event.fd, event.generation), event);
+  }
+  assertEquals(new Set(registry.all()), new Set(added));
+});
+
+test("an event that is let go late leaves the new owner of its number alone", () => {
+  using events = new Events();
+  const registry = new Registry();
+  const [before, after] = [events.make(5), events.make(5)];
+  registry.add(before);
+  registry.add(after);
+  registry.remove(before);
+  assertStrictEquals(registry.byFd(5), after);
+  assertStrictEquals(registry.find(5, after.generation), after);
+  assertEquals(registry.size, 1);
+  registry.remove(after);
+  registry.remove(after);
+  assertEquals(registry.size, 0);
+});
+
+test("a number that is used again does not find its earlier owners", () => {
   using events = new Events();
   const registry = new Registry();
   const earlier: FdEvent[] = [];
   for (let round = 0; round < 1_000; round++) {
     const event = events.make(5);
     registry.add(event);
-    assertStrictEquals(registry.find(event.slot, event.generation), event);
-    for (const { slot, generation } of earlier) {
-      assertEquals(registry.find(slot, generation), null);
+    assertStrictEquals(registry.find(event.fd, event.generation), event);
+    for (const { fd, generation } of earlier) {
+      assertEquals(registry.find(fd, generation), null);
     }
     registry.remove(event);
     if (earlier.length < 50) earlier.push(event);
   }
-  const slots = new Set(earlier.map(({ slot }) => slot));
-  assertEquals(slots.size, 1, "the slot was used again each time");
 });
 
 for (const first of [0x7ffffffe, -2, -1, 0x7fffffff, 0xffffffff]) {
@@ -86,9 +109,9 @@ for (const first of [0x7ffffffe, -2, -1, 0x7fffffff, 0xffffffff]) {
       const event = events.make(5);
       registry.add(event);
       assertEquals(event.generation, event.generation | 0, "a signed word");
-      assertStrictEquals(registry.find(event.slot, event.generation), event);
+      assertStrictEquals(registry.find(event.fd, event.generation), event);
       if (last !== null) {
-        assertEquals(registry.find(last.slot, last.generation), null);
+        assertEquals(registry.find(last.fd, last.generation), null);
         assertEquals(event.generation, (last.generation + 1) | 0);
       }
       seen.add(event.generation);
@@ -100,7 +123,7 @@ for (const first of [0x7ffffffe, -2, -1, 0x7fffffff, 0xffffffff]) {
 }
 
 for (const trigger of TRIGGERS) {
-  test(`${trigger}: the kernel keeps the slot and the generation of each entry`, () => {
+  test(`${trigger}: the kernel keeps the number and the generation of each entry`, () => {
     using files = new Files();
     using engine = new Engine({ trigger });
     const data: bigint[] = [];
@@ -117,13 +140,13 @@ for (const trigger of TRIGGERS) {
       assertEquals(epollEntry(engine.fd, fd)?.data, entry.data);
       event.close();
     }
-    const slots = new Set(data.map((word) => word & 0xffffffffn));
+    const numbers = new Set(data.map((word) => word & 0xffffffffn));
     const generations = data.map((word) => word >> 32n);
-    assertEquals(slots.size, 1);
+    assertEquals(numbers.size, 1);
     assertEquals(new Set(generations).size, 5);
   });
 
-  test(`${trigger}: a slot that changes hands 100 times inside one batch tells nobody of the first owner's event`, () => {
+  test(`${trigger}: a number that changes hands 100 times inside one batch tells nobody of the first owner's event`, () => {
     using files = new Files();
     using engine = new Engine({ trigger });
     const called: string[] = [];

@@ -15,6 +15,7 @@ import { Activity, type TimeoutKind } from "./activity.ts";
 import { Closing } from "./closing.ts";
 import type { ConnectionParts } from "./options.ts";
 import { ReceivingSocket } from "./receiving_socket.ts";
+import { muteWrites } from "./sender.ts";
 import { CLOSED, CONNECTING, LOST, OPEN } from "./stage.ts";
 
 /** Stands for the socket until there is one. */
@@ -125,9 +126,9 @@ export class Connection extends ReceivingSocket {
         `Cannot detach descriptor ${this.event.fd}: it is spliced`,
       );
     }
-    if (this.stage !== OPEN || !this.sender.empty) {
+    if (this.stage !== OPEN || !this.allSent) {
       const state = this.stage === OPEN ? "" : ", and is not open";
-      const file = this.sender.empty || this.bufferedBytes > 0
+      const file = this.allSent || this.bufferedBytes > 0
         ? ""
         : " and a file to send";
       throw new Error(
@@ -143,12 +144,12 @@ export class Connection extends ReceivingSocket {
 
   /** @internal Whether something waits to be sent. */
   get sending(): boolean {
-    return this.stage === OPEN && !this.sender.empty;
+    return this.stage === OPEN && !this.allSent;
   }
 
   /** @internal The turn of the loop in which it was last active, if it is idle. */
   get idleSinceTurn(): number {
-    const idle = this.stage === OPEN && this.sender.empty;
+    const idle = this.stage === OPEN && this.allSent;
     return idle && this.activity !== null ? this.activity.turn : Infinity;
   }
 
@@ -164,10 +165,8 @@ export class Connection extends ReceivingSocket {
   /** @internal A socket to connect with, and where to; another one replaces it. */
   useSocket(fd: number, peer: string): void {
     if (this.event.fd !== NO_SOCKET) this.event.close();
-    this.event = eventFor(this.shared, fd);
+    this.useEvent(eventFor(this.shared, fd));
     this.event.data = this;
-    this.sender.event = this.event;
-    this.forgetAddresses();
     this.shared.parts.registry.add(this.event);
     this.#peer = peer;
   }
@@ -197,13 +196,13 @@ export class Connection extends ReceivingSocket {
     this.connector?.stop();
     this.connector = null;
     this.event.writeQueue = WRITE_QUEUE;
-    if (this.sender.flushing) queueWrite(this.event);
-    else this.sender.quiet();
+    if (this.flushing) queueWrite(this.event);
+    else muteWrites(this.event);
     this.startReading();
     try {
       this.shared.handlers.open?.(this);
     } finally {
-      const ends = this.sender.ending && !this.sender.flushing;
+      const ends = this.ending && !this.flushing;
       if (ends && !this.closed) this.endSending();
     }
   }
@@ -254,7 +253,7 @@ export class Connection extends ReceivingSocket {
     this.activity?.stop();
     this.connector?.stop();
     if (this.event.fd !== NO_SOCKET) this.event.close();
-    this.sender.clear();
+    this.dropQueued();
     this.endRoutes();
     new Closing(this, this.shared, error);
   }

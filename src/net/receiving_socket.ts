@@ -145,8 +145,8 @@ export abstract class ReceivingSocket extends SendingSocket {
       this.ended();
     } finally {
       this.#passEnd();
-      const flushed = !this.outlivesEnd && this.sender.empty;
-      if (flushed || this.sender.ended) this.destroy(LOST, null);
+      const flushed = !this.outlivesEnd && this.allSent;
+      if (flushed || this.hasEnded) this.destroy(LOST, null);
     }
   }
 
@@ -187,7 +187,7 @@ export abstract class ReceivingSocket extends SendingSocket {
     if (to === this) return "they are the same";
     if (to.shared.parts !== this.shared.parts) return "their engines differ";
     if (this.stage !== OPEN || to.stage !== OPEN) return "one is not open";
-    if (this.readEnded || to.sender.ending) return "one has ended";
+    if (this.readEnded || to.ending) return "one has ended";
     if (this.#route !== null || to.#feeder !== null) return "one is spliced";
     return null;
   }
@@ -229,6 +229,6 @@ export abstract class ReceivingSocket extends SendingSocket {
   /** After the last bytes: the pipe is empty when an end is read. */
   #passEnd(): void {
     const to = this.#route?.to;
-    if (to !== undefined && to.stage === OPEN && !to.sender.ending) to.end();
+    if (to !== undefined && to.stage === OPEN && !to.ending) to.end();
   }
 }

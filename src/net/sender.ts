@@ -1,6 +1,5 @@
 /**
- * The sending side of a connection: straight to the kernel while it takes all,
- * from a queue once it does not, and the end after the last.
+ * What a connection could not send at once: a queue, and the end after the last.
  *
  * @module
  */
@@ -9,7 +8,6 @@ import { type Bytes, EAGAIN, EINTR, SHUT_WR } from "../../ffi/mod.ts";
 import { SystemError } from "../../ffi/mod.ts";
 import type { FdEvent } from "../fd_event.ts";
 import { writeAgain } from "../interest.ts";
-import { sendBytes, sendChunks } from "./send_direct.ts";
 import { type Piece, SendQueue } from "./send_queue.ts";
 
 /** Bytes sent for one event before other descriptors have their turn. */
@@ -22,7 +20,13 @@ export const DRAINED = 2;
 /** There was nothing to send. */
 export const IDLE = 3;
 
-/** Sends for one connection. Failures are negative errnos. */
+/** No write handler until there is something to send. */
+export function muteWrites(event: FdEvent): void {
+  if (event.rules.repeats) event.disableWrite();
+  else event.blockWrite();
+}
+
+/** Sends what one connection could not at once. Failures are negative errnos. */
 export class Sender {
   /** The socket's; another one when another address is tried. */
   event: FdEvent;
@@ -56,29 +60,9 @@ export class Sender {
   }
 
   /**
-   * Sends bytes, or queues copies of what can't be sent at once, as far as
-   * `bufferMax` goes. Returns the bytes taken.
+   * Queues copies of bytes from `offset` on, as far as `bufferMax` goes; `armed`
+   * once the socket is connected. Returns the bytes taken.
    */
-  write(bytes: Bytes, bufferMax: number): number {
-    let sent = 0;
-    if (this.empty) {
-      sent = sendBytes(this.event, bytes);
-      if (sent === bytes.length || sent < 0) return sent;
-    }
-    return sent + this.queueBytes(bytes, sent, bufferMax, true);
-  }
-
-  /** `write()` of several chunks. */
-  writev(chunks: readonly Bytes[], bufferMax: number): number {
-    let sent = 0;
-    if (this.empty) {
-      sent = sendChunks(this.event, chunks);
-      if (sent < 0) return sent;
-    }
-    return sent + this.queueChunks(chunks, sent, bufferMax, true);
-  }
-
-  /** Queues bytes from `offset` on; `armed` once the socket is connected. */
   queueBytes(
     bytes: Bytes,
     offset: number,
@@ -139,7 +123,8 @@ export class Sender {
     }
     if (!this.#flushing) return IDLE;
     this.#queue = null;
-    this.quiet();
+    this.#flushing = false;
+    muteWrites(this.event);
     return DRAINED;
   }
 
@@ -153,13 +138,6 @@ export class Sender {
       errno,
       address === undefined ? { fd } : { fd, address },
     );
-  }
-
-  /** No write handler until there is something to send. */
-  quiet(): void {
-    this.#flushing = false;
-    if (this.event.rules.repeats) this.event.disableWrite();
-    else this.event.blockWrite();
   }
 
   /** Drops what is queued. */

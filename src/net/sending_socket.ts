@@ -10,6 +10,7 @@ import type { FdEvent } from "../fd_event.ts";
 import type { Activity } from "./activity.ts";
 import { FilePiece, type SendFileOptions } from "./file_piece.ts";
 import type { ConnectionParts } from "./options.ts";
+import { sendBytes, sendChunks } from "./send_direct.ts";
 import type { Piece } from "./send_queue.ts";
 import { DRAINED, Sender } from "./sender.ts";
 import { CLOSED, CONNECTING, LOST, OPEN } from "./stage.ts";
@@ -19,8 +20,6 @@ import { StreamSocket } from "./stream_socket.ts";
 export abstract class SendingSocket extends StreamSocket {
   /** @internal */
   protected readonly shared: ConnectionParts;
-  /** @internal */
-  protected readonly sender: Sender;
   /** @internal CONNECTING, OPEN, LOST or CLOSED. */
   protected stage: number;
   /** @internal The peer will send no more. */
@@ -29,19 +28,20 @@ export abstract class SendingSocket extends StreamSocket {
   protected outlivesEnd: boolean;
   /** @internal Noted only if somebody wants to know. */
   protected activity: Activity | null = null;
+  /** Most connections send everything at once, and have none. */
+  #sender: Sender | null = null;
 
   /** @internal */
   constructor(shared: ConnectionParts, event: FdEvent, stage: number) {
     super(event);
     this.shared = shared;
-    this.sender = new Sender(event);
     this.stage = stage;
     this.outlivesEnd = shared.handlers.end !== undefined;
   }
 
   /** Bytes accepted from the user that the kernel has not taken yet. */
   get bufferedBytes(): number {
-    return this.sender.length;
+    return this.#sender === null ? 0 : this.#sender.length;
   }
 
   /** Whether the connection is closed: `close` has run or is about to. */
@@ -83,8 +83,13 @@ export abstract class SendingSocket extends StreamSocket {
     if (this.stage === CONNECTING) {
       return this.sender.queueChunks(chunks, 0, bufferMax, false);
     }
-    if (this.sender.empty) this.activity?.sent();
-    return this.#taken(this.sender.writev(chunks, bufferMax));
+    let sent = 0;
+    if (this.allSent) {
+      this.activity?.sent();
+      sent = sendChunks(this.event, chunks);
+      if (sent < 0) return this.#refused(sent);
+    }
+    return sent + this.sender.queueChunks(chunks, sent, bufferMax, true);
   }
 
   /**
@@ -118,7 +123,7 @@ export abstract class SendingSocket extends StreamSocket {
    */
   sendFile(file: string | number, options: SendFileOptions = {}): boolean {
     const { calls } = this.event.parts;
-    const refused = this.sender.ending || !this.#takesMore();
+    const refused = this.ending || !this.#takesMore();
     if (refused && options.close === true && typeof file === "number") {
       calls.close(file);
     }
@@ -136,7 +141,7 @@ export abstract class SendingSocket extends StreamSocket {
     this.#checkWritable("shutdown");
     if (bytes !== undefined) this.#write(bytes, Infinity);
     this.sender.ending = true;
-    if (this.stage === OPEN && this.sender.empty) this.endSending();
+    if (this.stage === OPEN && this.allSent) this.endSending();
   }
 
   /** `end()` without bytes. */
@@ -144,9 +149,47 @@ export abstract class SendingSocket extends StreamSocket {
     this.end();
   }
 
+  /** @internal What is left to send; made on first use. */
+  protected get sender(): Sender {
+    this.#sender ??= new Sender(this.event);
+    return this.#sender;
+  }
+
+  /** @internal Whether nothing is left to send. */
+  protected get allSent(): boolean {
+    return this.#sender === null || this.#sender.empty;
+  }
+
+  /** @internal Whether the write handler is wanted. */
+  protected get flushing(): boolean {
+    return this.#sender !== null && this.#sender.flushing;
+  }
+
+  /** @internal Whether the user will write no more. */
+  protected get ending(): boolean {
+    return this.#sender !== null && this.#sender.ending;
+  }
+
+  /** @internal Whether the sending side is shut down. */
+  protected get hasEnded(): boolean {
+    return this.#sender !== null && this.#sender.ended;
+  }
+
+  /** @internal Another socket is connected instead. */
+  protected useEvent(event: FdEvent): void {
+    this.event = event;
+    this.forgetAddresses();
+    if (this.#sender !== null) this.#sender.event = event;
+  }
+
+  /** @internal Drops what is left to send. */
+  protected dropQueued(): void {
+    this.#sender?.clear();
+  }
+
   /** @internal Sends what the kernel moves by itself; whether all of it is sent. */
   protected sendPiece(piece: Piece): boolean {
-    if (this.sender.empty) this.activity?.sent();
+    if (this.allSent) this.activity?.sent();
     const left = this.sender.send(piece, this.stage === OPEN);
     if (left < 0) this.sendFailed(left);
     return left === DRAINED;
@@ -154,15 +197,17 @@ export abstract class SendingSocket extends StreamSocket {
 
   /** @internal There may be room for what is queued. */
   protected sendQueued(): void {
-    const before = this.sender.progress;
-    const left = this.sender.flush();
+    const sender = this.#sender;
+    if (sender === null) return;
+    const before = sender.progress;
+    const left = sender.flush();
     if (left < 0) return this.sendFailed(left);
-    if (this.sender.progress !== before) this.activity?.sent();
+    if (sender.progress !== before) this.activity?.sent();
     if (left !== DRAINED) return;
-    const { owesDrain } = this.sender;
-    this.sender.owesDrain = false;
+    const { owesDrain } = sender;
+    sender.owesDrain = false;
     if (this.closesSoon()) this.destroy(LOST, null);
-    else if (this.sender.ending) this.endSending();
+    else if (sender.ending) this.endSending();
     else if (owesDrain) this.drained();
   }
 
@@ -201,13 +246,18 @@ export abstract class SendingSocket extends StreamSocket {
     if (this.stage === CONNECTING) {
       return this.sender.queueBytes(bytes, 0, bufferMax, false);
     }
-    if (this.activity !== null && this.sender.empty) this.activity.sent();
-    return this.#taken(this.sender.write(bytes, bufferMax));
+    let sent = 0;
+    if (this.allSent) {
+      if (this.activity !== null) this.activity.sent();
+      sent = sendBytes(this.event, bytes);
+      if (sent === bytes.length) return sent;
+      if (sent < 0) return this.#refused(sent);
+    }
+    return sent + this.sender.queueBytes(bytes, sent, bufferMax, true);
   }
 
-  #taken(count: number): number {
-    if (count >= 0) return count;
-    this.sendFailed(count);
+  #refused(errno: number): number {
+    this.sendFailed(errno);
     return 0;
   }
 
@@ -216,7 +266,7 @@ export abstract class SendingSocket extends StreamSocket {
   }
 
   #checkWritable(syscall: string): void {
-    if (this.sender.ending || this.stage === CLOSED) {
+    if (this.ending || this.stage === CLOSED) {
       throw new SystemError(syscall, EPIPE, { fd: this.event.fd });
     }
   }

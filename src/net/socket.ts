@@ -101,7 +101,7 @@ export function streamSocket(
  */
 export function adoptedSocket(parts: EngineParts, fd: number): number {
   checkInteger("fd", fd, 0, 0x7fffffff);
-  if (parts.registry.byFd(fd) !== undefined) {
+  if (parts.registry.byFd(fd) !== null) {
     throw new Error(
       `Cannot take over descriptor ${fd}: it is registered already, and its event is not closed`,
     );

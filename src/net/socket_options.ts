@@ -122,40 +122,44 @@ export type SocketOptionName = keyof SocketOptions;
 /** How a value travels: an int as a boolean or a number, `struct linger`, text. */
 type Shape = "flag" | "integer" | "linger" | "text";
 
-type Option = readonly [level: number, name: number, shape: Shape];
+interface Option {
+  readonly level: number;
+  readonly name: number;
+  readonly shape: Shape;
+}
 
 const OPTIONS: Readonly<Record<SocketOptionName, Option>> = {
-  SO_KEEPALIVE: [SOL_SOCKET, SO_KEEPALIVE, "flag"],
-  SO_RCVBUF: [SOL_SOCKET, SO_RCVBUF, "integer"],
-  SO_SNDBUF: [SOL_SOCKET, SO_SNDBUF, "integer"],
-  SO_RCVLOWAT: [SOL_SOCKET, SO_RCVLOWAT, "integer"],
-  SO_LINGER: [SOL_SOCKET, SO_LINGER, "linger"],
-  SO_REUSEADDR: [SOL_SOCKET, SO_REUSEADDR, "flag"],
-  SO_REUSEPORT: [SOL_SOCKET, SO_REUSEPORT, "flag"],
-  SO_BROADCAST: [SOL_SOCKET, SO_BROADCAST, "flag"],
-  SO_OOBINLINE: [SOL_SOCKET, SO_OOBINLINE, "flag"],
-  SO_PRIORITY: [SOL_SOCKET, SO_PRIORITY, "integer"],
-  SO_MARK: [SOL_SOCKET, SO_MARK, "integer"],
-  SO_INCOMING_CPU: [SOL_SOCKET, SO_INCOMING_CPU, "integer"],
-  TCP_NODELAY: [IPPROTO_TCP, TCP_NODELAY, "flag"],
-  TCP_CORK: [IPPROTO_TCP, TCP_CORK, "flag"],
-  TCP_QUICKACK: [IPPROTO_TCP, TCP_QUICKACK, "flag"],
-  TCP_KEEPIDLE: [IPPROTO_TCP, TCP_KEEPIDLE, "integer"],
-  TCP_KEEPINTVL: [IPPROTO_TCP, TCP_KEEPINTVL, "integer"],
-  TCP_KEEPCNT: [IPPROTO_TCP, TCP_KEEPCNT, "integer"],
-  TCP_USER_TIMEOUT: [IPPROTO_TCP, TCP_USER_TIMEOUT, "integer"],
-  TCP_NOTSENT_LOWAT: [IPPROTO_TCP, TCP_NOTSENT_LOWAT, "integer"],
-  TCP_MAXSEG: [IPPROTO_TCP, TCP_MAXSEG, "integer"],
-  TCP_SYNCNT: [IPPROTO_TCP, TCP_SYNCNT, "integer"],
-  TCP_LINGER2: [IPPROTO_TCP, TCP_LINGER2, "integer"],
-  TCP_DEFER_ACCEPT: [IPPROTO_TCP, TCP_DEFER_ACCEPT, "integer"],
-  TCP_FASTOPEN: [IPPROTO_TCP, TCP_FASTOPEN, "integer"],
-  TCP_CONGESTION: [IPPROTO_TCP, TCP_CONGESTION, "text"],
-  IP_TOS: [IPPROTO_IP, IP_TOS, "integer"],
-  IP_TTL: [IPPROTO_IP, IP_TTL, "integer"],
-  IPV6_TCLASS: [IPPROTO_IPV6, IPV6_TCLASS, "integer"],
-  IPV6_UNICAST_HOPS: [IPPROTO_IPV6, IPV6_UNICAST_HOPS, "integer"],
-  IPV6_V6ONLY: [IPPROTO_IPV6, IPV6_V6ONLY, "flag"],
+  SO_KEEPALIVE: entry(SOL_SOCKET, SO_KEEPALIVE, "flag"),
+  SO_RCVBUF: entry(SOL_SOCKET, SO_RCVBUF, "integer"),
+  SO_SNDBUF: entry(SOL_SOCKET, SO_SNDBUF, "integer"),
+  SO_RCVLOWAT: entry(SOL_SOCKET, SO_RCVLOWAT, "integer"),
+  SO_LINGER: entry(SOL_SOCKET, SO_LINGER, "linger"),
+  SO_REUSEADDR: entry(SOL_SOCKET, SO_REUSEADDR, "flag"),
+  SO_REUSEPORT: entry(SOL_SOCKET, SO_REUSEPORT, "flag"),
+  SO_BROADCAST: entry(SOL_SOCKET, SO_BROADCAST, "flag"),
+  SO_OOBINLINE: entry(SOL_SOCKET, SO_OOBINLINE, "flag"),
+  SO_PRIORITY: entry(SOL_SOCKET, SO_PRIORITY, "integer"),
+  SO_MARK: entry(SOL_SOCKET, SO_MARK, "integer"),
+  SO_INCOMING_CPU: entry(SOL_SOCKET, SO_INCOMING_CPU, "integer"),
+  TCP_NODELAY: entry(IPPROTO_TCP, TCP_NODELAY, "flag"),
+  TCP_CORK: entry(IPPROTO_TCP, TCP_CORK, "flag"),
+  TCP_QUICKACK: entry(IPPROTO_TCP, TCP_QUICKACK, "flag"),
+  TCP_KEEPIDLE: entry(IPPROTO_TCP, TCP_KEEPIDLE, "integer"),
+  TCP_KEEPINTVL: entry(IPPROTO_TCP, TCP_KEEPINTVL, "integer"),
+  TCP_KEEPCNT: entry(IPPROTO_TCP, TCP_KEEPCNT, "integer"),
+  TCP_USER_TIMEOUT: entry(IPPROTO_TCP, TCP_USER_TIMEOUT, "integer"),
+  TCP_NOTSENT_LOWAT: entry(IPPROTO_TCP, TCP_NOTSENT_LOWAT, "integer"),
+  TCP_MAXSEG: entry(IPPROTO_TCP, TCP_MAXSEG, "integer"),
+  TCP_SYNCNT: entry(IPPROTO_TCP, TCP_SYNCNT, "integer"),
+  TCP_LINGER2: entry(IPPROTO_TCP, TCP_LINGER2, "integer"),
+  TCP_DEFER_ACCEPT: entry(IPPROTO_TCP, TCP_DEFER_ACCEPT, "integer"),
+  TCP_FASTOPEN: entry(IPPROTO_TCP, TCP_FASTOPEN, "integer"),
+  TCP_CONGESTION: entry(IPPROTO_TCP, TCP_CONGESTION, "text"),
+  IP_TOS: entry(IPPROTO_IP, IP_TOS, "integer"),
+  IP_TTL: entry(IPPROTO_IP, IP_TTL, "integer"),
+  IPV6_TCLASS: entry(IPPROTO_IPV6, IPV6_TCLASS, "integer"),
+  IPV6_UNICAST_HOPS: entry(IPPROTO_IPV6, IPV6_UNICAST_HOPS, "integer"),
+  IPV6_V6ONLY: entry(IPPROTO_IPV6, IPV6_V6ONLY, "flag"),
 };
 
 /** TCP_CA_NAME_MAX. */
@@ -167,7 +171,7 @@ export function getSocketOption<K extends SocketOptionName>(
   fd: number,
   option: K,
 ): SocketOptions[K] {
-  const [level, name, shape] = find(option);
+  const { level, name, shape } = find(option);
   const value = new Uint8Array(TEXT_BYTES_MAX);
   const result = calls.getsockopt(fd, level, name, value);
   if (result < 0) {
@@ -183,12 +187,16 @@ export function setSocketOption<K extends SocketOptionName>(
   option: K,
   value: SocketOptions[K],
 ): void {
-  const [level, name, shape] = find(option);
+  const { level, name, shape } = find(option);
   const bytes = encoded(option, shape, value);
   const result = calls.setsockopt(fd, level, name, bytes);
   if (result < 0) {
     throw new SystemError(`setsockopt(${option})`, result, { fd });
   }
+}
+
+function entry(level: number, name: number, shape: Shape): Option {
+  return { level, name, shape };
 }
 
 function find(option: SocketOptionName): Option {

@@ -156,7 +156,7 @@ function maskText(names: readonly string[]): string {
 }
 
 function isFor(entry: KernelEntry, event: FdEvent): boolean {
-  return entry.slot === event.slot && entry.generation === event.generation;
+  return entry.slot === event.fd && entry.generation === event.generation;
 }
 
 function inspect(
