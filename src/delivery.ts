@@ -5,15 +5,7 @@
  * @module
  */
 
-import {
-  EPOLLERR,
-  EPOLLHUP,
-  EPOLLIN,
-  EPOLLONESHOT,
-  EPOLLOUT,
-  EPOLLPRI,
-  EPOLLRDHUP,
-} from "../ffi/mod.ts";
+import { EPOLLIN, EPOLLONESHOT, EPOLLOUT } from "../ffi/mod.ts";
 import type { FdEvent } from "./fd_event.ts";
 import {
   deactivate,
@@ -22,6 +14,7 @@ import {
   queueWrite,
   wish,
 } from "./interest.ts";
+import { isTroubled, note } from "./reported.ts";
 import { BLOCKED, DISABLED, ONESHOT, SPENT } from "./states.ts";
 
 /** Takes up the mask that the kernel reported for an event. */
@@ -30,9 +23,7 @@ export function deliver(event: FdEvent, mask: number): void {
   const writeActive = event.writeBits >= ONESHOT;
   const disarmed = (event.kernel & EPOLLONESHOT) !== 0;
   if (disarmed) spend(event);
-  event.troubled = (mask & (EPOLLERR | EPOLLHUP)) !== 0;
-  if ((mask & EPOLLRDHUP) !== 0) event.eof = true;
-  if ((mask & EPOLLPRI) !== 0) event.urgent = true;
+  note(event, mask);
 
   let delivered = false;
   if ((mask & EPOLLIN) !== 0) {
@@ -49,7 +40,7 @@ export function deliver(event: FdEvent, mask: number): void {
       fireWrite(event);
     } else if (repeats(event, event.writeBits, disarmed)) event.disableWrite();
   }
-  if (!event.troubled || delivered) return;
+  if (delivered || !isTroubled(event)) return;
   if ((mask & (EPOLLIN | EPOLLOUT)) === 0) {
     hangUp(event, readActive, writeActive, disarmed);
   } else {

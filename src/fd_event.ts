@@ -17,6 +17,7 @@ import {
   wish,
 } from "./interest.ts";
 import type { EngineParts } from "./parts.ts";
+import { hasPeerEnded } from "./reported.ts";
 import {
   ABSENT,
   ACTIVE,
@@ -71,9 +72,8 @@ export class FdEvent implements Disposable {
   /** @internal */ readQueue: number = READ_QUEUE;
   /** @internal */ writeQueue: number = WRITE_QUEUE;
   /** @internal */ generation = 0;
-  /** @internal Whether the peer has shut down its sending. */ eof = false;
-  /** @internal Whether urgent data was reported. */ urgent = false;
-  /** @internal Whether the last event had ERR or HUP. */ troubled = false;
+  /** @internal What the kernel has reported; see `reported.ts`. */ reported =
+    0;
   /** @internal For the error handler. */ failure: SystemError | null = null;
   /** @internal */ readonly handlers: FdHandlers | OwnHandlers;
   /** @internal */ readonly parts: EngineParts;
@@ -109,7 +109,7 @@ export class FdEvent implements Disposable {
    * wait to be read.
    */
   get pendingEof(): boolean {
-    return this.eof;
+    return hasPeerEnded(this);
   }
 
   /** Whether the kernel does not have yet what the verbs asked for. */
@@ -124,7 +124,7 @@ export class FdEvent implements Disposable {
 
   /** Activates both directions. */
   enable(): void {
-    this.#check("enable");
+    check(this, "enable");
     this.accepts = false;
     this.readBits = ACTIVE;
     this.writeBits = ACTIVE;
@@ -138,7 +138,7 @@ export class FdEvent implements Disposable {
    * one-shot stays in the kernel, to be armed again by one call.
    */
   disable(): void {
-    this.#check("disable");
+    check(this, "disable");
     dropWork(this);
     if (this.readBits > DISABLED || this.writeBits > DISABLED) {
       deactivate(this);
@@ -147,7 +147,7 @@ export class FdEvent implements Disposable {
 
   /** Deactivates both directions and takes the descriptor out of the kernel. */
   delete(): void {
-    this.#check("delete");
+    check(this, "delete");
     deactivate(this);
   }
 
@@ -160,7 +160,7 @@ export class FdEvent implements Disposable {
    * this arms the kernel once more: it reports again what is there.
    */
   enableRead(): void {
-    this.#check("enableRead");
+    check(this, "enableRead");
     if (this.readReady) queueRead(this);
     else rearm(this, this.readBits, READ_WORK);
     this.readBits = ACTIVE;
@@ -169,7 +169,7 @@ export class FdEvent implements Disposable {
 
   /** Activates the write direction; see {@linkcode FdEvent.enableRead}. */
   enableWrite(): void {
-    this.#check("enableWrite");
+    check(this, "enableWrite");
     if (this.writeReady) queueWrite(this);
     else rearm(this, this.writeBits, WRITE_WORK);
     this.accepts = false;
@@ -182,7 +182,7 @@ export class FdEvent implements Disposable {
    * write direction is not armed either.
    */
   disableRead(): void {
-    this.#check("disableRead");
+    check(this, "disableRead");
     this.readBits = INACTIVE;
     if (this.writeBits <= DISABLED) this.writeBits = INACTIVE;
     this.due &= ~READ_WORK;
@@ -192,7 +192,7 @@ export class FdEvent implements Disposable {
 
   /** Deactivates the write direction; see {@linkcode FdEvent.disableRead}. */
   disableWrite(): void {
-    this.#check("disableWrite");
+    check(this, "disableWrite");
     this.writeBits = INACTIVE;
     if (this.readBits <= DISABLED) this.readBits = INACTIVE;
     this.due &= ~WRITE_WORK;
@@ -210,7 +210,7 @@ export class FdEvent implements Disposable {
    * disabled, as the kernel would report it on every wait.
    */
   blockRead(): void {
-    this.#check("blockRead");
+    check(this, "blockRead");
     if (this.readBits === INACTIVE) return;
     this.readBits = BLOCKED;
     this.due &= ~READ_WORK;
@@ -219,7 +219,7 @@ export class FdEvent implements Disposable {
 
   /** Mutes the write direction; see {@linkcode FdEvent.blockRead}. */
   blockWrite(): void {
-    this.#check("blockWrite");
+    check(this, "blockWrite");
     if (this.writeBits === INACTIVE) return;
     this.writeBits = BLOCKED;
     this.due &= ~WRITE_WORK;
@@ -231,13 +231,13 @@ export class FdEvent implements Disposable {
    * and always sent to the kernel: what is there already is reported.
    */
   oneshotRead(): void {
-    this.#check("oneshotRead");
+    check(this, "oneshotRead");
     oneshot(this, ONESHOT, INACTIVE);
   }
 
   /** Arms the write direction for one event; see {@linkcode FdEvent.oneshotRead}. */
   oneshotWrite(): void {
-    this.#check("oneshotWrite");
+    check(this, "oneshotWrite");
     oneshot(this, INACTIVE, ONESHOT);
   }
 
@@ -248,7 +248,7 @@ export class FdEvent implements Disposable {
    * an accept entry again; any other enabling makes it an ordinary one.
    */
   enableAccept(): void {
-    this.#check("enableAccept");
+    check(this, "enableAccept");
     this.accepts = true;
     this.readBits = ACTIVE;
     this.writeBits = INACTIVE;
@@ -263,7 +263,7 @@ export class FdEvent implements Disposable {
    * negative errno; -EAGAIN clears `readReady`.
    */
   read(buffer: Uint8Array): number {
-    this.#check("read");
+    check(this, "read");
     const count = this.parts.calls.read(this.fd, buffer);
     if (count === -EAGAIN) this.readReady = false;
     return count;
@@ -274,7 +274,7 @@ export class FdEvent implements Disposable {
    * -EAGAIN clears `writeReady`.
    */
   write(buffer: Uint8Array): number {
-    this.#check("write");
+    check(this, "write");
     const count = this.parts.calls.write(this.fd, buffer);
     if (count === -EAGAIN) this.writeReady = false;
     return count;
@@ -296,7 +296,7 @@ export class FdEvent implements Disposable {
    * it belongs to the caller from here on. Returns the descriptor.
    */
   detach(): number {
-    this.#check("detach");
+    check(this, "detach");
     this.#closed = true;
     this.readBits = INACTIVE;
     this.writeBits = INACTIVE;
@@ -310,10 +310,8 @@ export class FdEvent implements Disposable {
   [Symbol.dispose](): void {
     this.close();
   }
+}
 
-  #check(verb: string): void {
-    if (this.#closed) {
-      throw new SystemError(verb, EBADF, { fd: this.fd });
-    }
-  }
+function check(event: FdEvent, verb: string): void {
+  if (event.closed) throw new SystemError(verb, EBADF, { fd: event.fd });
 }

@@ -14,12 +14,17 @@ import {
   type SocketOptions,
 } from "./socket_options.ts";
 
+interface Addresses {
+  local: SocketAddress | null;
+  remote: SocketAddress | null;
+}
+
 /** A socket: {@linkcode Connection} and {@linkcode Datagram} are what there is. */
 export abstract class BaseSocket implements Disposable {
   /** @internal Another one when another address is tried. */
   protected event: FdEvent;
-  #localAddress: SocketAddress | null = null;
-  #remoteAddress: SocketAddress | null = null;
+  /** As far as somebody has asked for them. */
+  #addresses: Addresses | null = null;
 
   /** @internal */
   constructor(event: FdEvent) {
@@ -39,10 +44,10 @@ export abstract class BaseSocket implements Disposable {
 
   /** The local address; null if it was never asked for before closing. */
   get localAddress(): SocketAddress | null {
-    if (this.#localAddress === null && !this.closed) {
-      this.#localAddress = boundAddress(this.event.parts.calls, this.fd);
-    }
-    return this.#localAddress;
+    if (this.closed) return this.#addresses?.local ?? null;
+    this.#addresses ??= { local: null, remote: null };
+    this.#addresses.local ??= boundAddress(this.event.parts.calls, this.fd);
+    return this.#addresses.local;
   }
 
   /**
@@ -50,10 +55,10 @@ export abstract class BaseSocket implements Disposable {
    * before it was gone.
    */
   get remoteAddress(): SocketAddress | null {
-    if (this.#remoteAddress === null && !this.closed) {
-      this.#remoteAddress = peerAddress(this.event.parts.calls, this.fd);
-    }
-    return this.#remoteAddress;
+    if (this.closed) return this.#addresses?.remote ?? null;
+    this.#addresses ??= { local: null, remote: null };
+    this.#addresses.remote ??= peerAddress(this.event.parts.calls, this.fd);
+    return this.#addresses.remote;
   }
 
   /**
@@ -102,7 +107,6 @@ export abstract class BaseSocket implements Disposable {
 
   /** @internal There is another socket. */
   protected forgetAddresses(): void {
-    this.#localAddress = null;
-    this.#remoteAddress = null;
+    this.#addresses = null;
   }
 }

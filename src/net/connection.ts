@@ -9,6 +9,7 @@ import { ETIMEDOUT, SystemError } from "../../ffi/mod.ts";
 import { FdEvent } from "../fd_event.ts";
 import type { OwnHandlers } from "../fd_handlers.ts";
 import { queueWrite } from "../interest.ts";
+import { isTroubled } from "../reported.ts";
 import { streamRules } from "../trigger.ts";
 import { CONNECT_QUEUE, WRITE_QUEUE } from "../work_queue.ts";
 import { Activity, type TimeoutKind } from "./activity.ts";
@@ -190,7 +191,7 @@ export class Connection extends ReceivingSocket {
 
   #finishConnecting(): void {
     // Only ERR or HUP beside OUT means that connecting can have failed.
-    const errno = this.event.troubled ? this.takeError() : 0;
+    const errno = isTroubled(this.event) ? this.takeError() : 0;
     if (errno !== 0) return this.#attemptFailed(errno);
     this.stage = OPEN;
     this.connector?.stop();

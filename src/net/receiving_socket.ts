@@ -7,6 +7,7 @@
 
 import { EAGAIN, EINTR } from "../../ffi/mod.ts";
 import { readAgain } from "../interest.ts";
+import { readsShort } from "../reported.ts";
 import { RECEIVE_BYTES } from "./receive_buffer.ts";
 import { PipePiece } from "./pipe_piece.ts";
 import { SendingSocket } from "./sending_socket.ts";
@@ -91,7 +92,6 @@ export abstract class ReceivingSocket extends SendingSocket {
     const pipe = new PipePiece(this.shared.parts.calls, () => this.#goOn());
     this.#route = { to, pipe, waits: false };
     to.#feeder = this;
-    this.outlivesEnd = true;
   }
 
   /** @internal Whether something to read is waited for. */
@@ -159,6 +159,11 @@ export abstract class ReceivingSocket extends SendingSocket {
     if (feeder !== null && !feeder.readEnded) feeder.reset();
   }
 
+  /** @internal The user ends it, or a splice does. */
+  protected override get outlivesEnd(): boolean {
+    return this.shared.handlers.end !== undefined || this.#route !== null;
+  }
+
   /** @internal Whether bytes pass that the user does not see. */
   protected get routed(): boolean {
     return this.#route !== null || this.#feeder !== null;
@@ -178,8 +183,7 @@ export abstract class ReceivingSocket extends SendingSocket {
    * at TCP's urgent data, and at a unix socket's message with descriptors.
    */
   #isDrained(): boolean {
-    const event = this.event;
-    return !event.eof && !event.urgent && this.shared.readsWhole;
+    return this.shared.readsWhole && !readsShort(this.event);
   }
 
   /** Why there can be no route to `to`; null if there can. */

@@ -24,8 +24,6 @@ export abstract class SendingSocket extends StreamSocket {
   protected stage: number;
   /** @internal The peer will send no more. */
   protected readEnded = false;
-  /** @internal Whether the end of what is read is no reason to close. */
-  protected outlivesEnd: boolean;
   /** @internal Noted only if somebody wants to know. */
   protected activity: Activity | null = null;
   /** Most connections send everything at once, and have none. */
@@ -36,7 +34,6 @@ export abstract class SendingSocket extends StreamSocket {
     super(event);
     this.shared = shared;
     this.stage = stage;
-    this.outlivesEnd = shared.handlers.end !== undefined;
   }
 
   /** Bytes accepted from the user that the kernel has not taken yet. */
@@ -232,6 +229,8 @@ export abstract class SendingSocket extends StreamSocket {
     this.destroy(LOST, error);
   }
 
+  /** @internal Whether the end of what is read is no reason to close. */
+  protected abstract get outlivesEnd(): boolean;
   /** @internal Tells that everything has been sent. */
   protected abstract drained(): void;
   /** @internal Closes, with an error. */

@@ -18,6 +18,7 @@ import {
 import { FdEvent } from "../fd_event.ts";
 import type { OwnHandlers } from "../fd_handlers.ts";
 import { queueRead } from "../interest.ts";
+import { readsShort } from "../reported.ts";
 import { INACTIVE } from "../states.ts";
 import { streamRules, triggerRules } from "../trigger.ts";
 import { setSocketOption } from "./socket_options.ts";
@@ -247,8 +248,9 @@ export class StreamConn<A extends Addr = Addr> implements Conn<A>, ByteSource {
     do count = calls.recv(event.fd, bytes, 0); while (count === -EINTR);
     // A short read has taken all, unless reads stop early: at the end, at urgent
     // data, or at a unix socket's message with descriptors.
-    const drained = count > 0 && count < bytes.byteLength && !event.eof &&
-      !event.urgent && this.localAddr.transport === "tcp";
+    const drained = count > 0 && count < bytes.byteLength &&
+      !readsShort(event) &&
+      this.localAddr.transport === "tcp";
     if (drained || count === -EAGAIN) event.readReady = false;
     return count;
   }
