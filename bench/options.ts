@@ -52,7 +52,8 @@ export function parseOptions(args: string[]): Options {
     peers: named.peers?.split(","),
     rounds: Math.ceil(positive("rounds", named.rounds, quick ? 1 : 5)),
     counts: !quick,
-    warmupSeconds: quick ? 0.1 : 1,
+    // V8 is done with a server's code after the first second.
+    warmupSeconds: quick ? 0.1 : 2,
     seconds: positive("seconds", named.seconds, quick ? 0.2 : 3),
     json: named.json,
     charts: named.charts,

@@ -69,7 +69,8 @@ export function differenceOf(
 export function verdicts(result: Result): Verdict[] {
   return result.workload.targets.flatMap((target) => {
     const value = reached(target, result);
-    if (value === null || Number.isNaN(value)) return [];
+    // In a short turn the clock of CPU time may not tick: nothing to compare with.
+    if (value === null || !Number.isFinite(value)) return [];
     const { atLeast = -Infinity, atMost = Infinity } = target;
     return [{ target, value, isMet: value >= atLeast && value <= atMost }];
   });
