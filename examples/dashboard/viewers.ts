@@ -58,7 +58,7 @@ export function serveViewers(
       if (path === "/reports") {
         connection.write(FEED_HEAD);
         viewers.add(connection);
-      } else send(connection, path === "/" ? PAGE : NOT_FOUND);
+      } else send(engine, connection, path === "/" ? PAGE : NOT_FOUND);
     },
     close(connection) {
       viewers.delete(connection);
@@ -67,8 +67,8 @@ export function serveViewers(
   });
 }
 
-function send(connection: Connection, answer: Answer): void {
-  readClock();
+function send(engine: Engine, connection: Connection, answer: Answer): void {
+  readClock(engine);
   connection.write(answer.head("close"));
   connection.write(answer.body);
   connection.end();

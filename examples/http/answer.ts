@@ -2,6 +2,7 @@
  * Answers as bytes, and the Date field that all of them have.
  */
 import { STATUS_CODES } from "node:http";
+import type { Engine, EngineMetrics } from "../../mod.ts";
 
 const encoder = new TextEncoder();
 const NOTHING = new Uint8Array(0);
@@ -9,11 +10,23 @@ const NOTHING = new Uint8Array(0);
 /** What an answer says of the connection; nothing where HTTP's default holds. */
 export type ConnectionField = "" | "close" | "keep-alive";
 
+/** Beyond it a body is sent beside its head, and not copied behind it. */
+const WHOLE_BYTES_MAX = 1024;
+
 /** The Date field of this second. */
 const date = { second: 0, text: "" };
+/** The loop that last brought it up to date, and the turn of it. */
+let clockLoop: EngineMetrics | null = null;
+let clockTurn = 0;
 
-/** Brings the Date field up to date: to be called ahead of `Answer.head`. */
-export function readClock(): void {
+/**
+ * Brings the Date field up to date, once in a turn of the engine's loop: to be
+ * called ahead of `Answer.head` and `Answer.whole`.
+ */
+export function readClock({ metrics }: Engine): void {
+  if (clockLoop === metrics && clockTurn === metrics.turns) return;
+  clockLoop = metrics;
+  clockTurn = metrics.turns;
   const second = Math.floor(Date.now() / 1000);
   if (second === date.second) return;
   date.second = second;
@@ -27,6 +40,7 @@ export class Answer {
 
   readonly #fields: string;
   #head: Uint8Array = NOTHING;
+  #whole: Uint8Array | null = NOTHING;
   #second = 0;
 
   /**
@@ -77,10 +91,26 @@ export class Answer {
       const field = `Connection: ${connection}\r\n`;
       return encoder.encode(this.#fields + field + date.text);
     }
-    if (this.#second !== date.second) {
-      this.#second = date.second;
-      this.#head = encoder.encode(this.#fields + date.text);
-    }
+    this.#refresh();
     return this.#head;
+  }
+
+  /** A short answer in one piece; null for one that is not short. */
+  whole(): Uint8Array | null {
+    this.#refresh();
+    return this.#whole;
+  }
+
+  #refresh(): void {
+    if (this.#second === date.second) return;
+    this.#second = date.second;
+    this.#head = encoder.encode(this.#fields + date.text);
+    if (this.body.length > WHOLE_BYTES_MAX) {
+      this.#whole = null;
+      return;
+    }
+    this.#whole = new Uint8Array(this.#head.length + this.body.length);
+    this.#whole.set(this.#head);
+    this.#whole.set(this.body, this.#head.length);
   }
 }

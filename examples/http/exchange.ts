@@ -4,7 +4,7 @@
  */
 import type { Connection, Engine, Timer } from "../../mod.ts";
 import { close } from "../../ffi/mod.ts";
-import { Answer, readClock } from "./answer.ts";
+import { Answer, type ConnectionField, readClock } from "./answer.ts";
 import type { Output } from "./output.ts";
 import type { HttpRequest } from "./request.ts";
 import { COMPLETE, MORE, RequestParser } from "./request_parser.ts";
@@ -55,8 +55,12 @@ export class Exchange {
 
   /** Sends the answer to the request. */
   send(answer: Answer): void {
-    this.#sendHead(answer);
-    if (this.#parser.request.method !== "HEAD") this.#put(answer.body);
+    const connection = this.#begin();
+    const hasBody = this.#parser.request.method !== "HEAD";
+    const whole = connection === "" && hasBody ? answer.whole() : null;
+    if (whole !== null) return this.#put(whole);
+    this.#put(answer.head(connection));
+    if (hasBody) this.#put(answer.body);
   }
 
   /**
@@ -64,7 +68,7 @@ export class Exchange {
    * length as `Content-Length`. Closes the descriptor.
    */
   sendFile(answer: Answer, fd: number, offset: number, length: number): void {
-    this.#sendHead(answer);
+    this.#put(answer.head(this.#begin()));
     if (this.#parser.request.method === "HEAD" || length === 0) {
       close(fd);
       return;
@@ -106,7 +110,7 @@ export class Exchange {
 
   /** Answers what has come, as long as the client reads. */
   #goOn(): void {
-    readClock();
+    readClock(this.#service.engine);
     let result = COMPLETE;
     while (result === COMPLETE && !this.#ended && !this.#blocked) {
       result = this.#parser.next();
@@ -118,13 +122,14 @@ export class Exchange {
     this.#flush();
   }
 
-  #sendHead(answer: Answer): void {
+  /** An answer begins. Returns what it says of the connection. */
+  #begin(): ConnectionField {
     if (this.#answered) throw new Error("Cannot answer: it was answered");
     this.#answered = true;
     const { keepAlive, minorVersion } = this.#parser.request;
     this.#ended = !keepAlive || this.#service.isClosing();
-    const kept = minorVersion === 0 ? "keep-alive" : "";
-    this.#put(answer.head(this.#ended ? "close" : kept));
+    if (this.#ended) return "close";
+    return minorVersion === 0 ? "keep-alive" : "";
   }
 
   #answer(): void {
@@ -173,7 +178,7 @@ export class Exchange {
   #late(): void {
     this.#deadline = null;
     if (this.#ended) return this.#connection.close();
-    readClock();
+    readClock(this.#service.engine);
     this.#refuse(408);
     this.#flush();
   }
