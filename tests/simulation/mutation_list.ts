@@ -199,9 +199,11 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     name: "send past what is buffered",
-    file: "src/net/sender.ts",
-    from: "let sent = 0;\n    if (this.empty) {\n      sent = sendBytes",
-    to: "let sent = 0;\n    if (bytes.length < 200) {\n      sent = sendBytes",
+    file: "src/net/sending_socket.ts",
+    from:
+      "if (this.allSent) {\n      if (this.activity !== null) this.activity.sent();\n      sent = sendBytes",
+    to:
+      "if (bytes.length < 200) {\n      if (this.activity !== null) this.activity.sent();\n      sent = sendBytes",
     program: "connections",
   },
   {
