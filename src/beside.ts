@@ -6,9 +6,10 @@
  */
 
 import { builtin, EFD_CLOEXEC, EFD_NONBLOCK, SystemError } from "../ffi/mod.ts";
-import { FdEvent } from "./fd_event.ts";
+import type { FdEvent } from "./fd_event.ts";
 import type { OwnHandlers } from "./fd_handlers.ts";
 import type { Loop } from "./loop.ts";
+import { watchOwn } from "./own_event.ts";
 import { triggerRules } from "./trigger.ts";
 import { writeEventfd } from "./wakeup.ts";
 import { FAST } from "./work_queue.ts";
@@ -47,10 +48,8 @@ export class Beside {
     const fd = loop.calls.eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (fd < 0) throw new SystemError("eventfd", -fd);
     this.#loop = loop;
-    this.#bell = new FdEvent(fd, BELL, loop, triggerRules("edge"));
+    this.#bell = watchOwn(loop, fd, triggerRules("edge"), BELL);
     this.#bell.readQueue = FAST;
-    loop.registry.add(this.#bell);
-    this.#bell.enableRead();
   }
 
   /** Makes rounds until the loop is stopped or closed. */

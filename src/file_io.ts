@@ -18,7 +18,7 @@ import {
   SystemError,
 } from "../ffi/mod.ts";
 import type { Bytes } from "../ffi/mod.ts";
-import { FdEvent } from "./fd_event.ts";
+import type { FdEvent } from "./fd_event.ts";
 import type { OwnHandlers } from "./fd_handlers.ts";
 import { FileContext } from "./file_context.ts";
 import {
@@ -27,6 +27,7 @@ import {
   type FileDone,
   FileOperation,
 } from "./file_operations.ts";
+import { watchOwn } from "./own_event.ts";
 import type { EngineParts } from "./parts.ts";
 import { triggerRules } from "./trigger.ts";
 import { CLOSE_QUEUE, FAST, type Task, TASK_WORK } from "./work_queue.ts";
@@ -113,10 +114,8 @@ export class FileIo implements Disposable {
       engineClosed: () => this.close(),
     };
     // Each result is a new edge, though the count is never read.
-    this.#event = new FdEvent(fd, handlers, parts, triggerRules("edge"));
+    this.#event = watchOwn(parts, fd, triggerRules("edge"), handlers, this);
     this.#event.readQueue = FAST;
-    parts.registry.add(this.#event);
-    this.#event.enableRead();
   }
 
   /**

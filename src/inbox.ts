@@ -5,10 +5,11 @@
  */
 
 import { EFD_CLOEXEC, EFD_NONBLOCK, SystemError } from "../ffi/mod.ts";
-import { FdEvent } from "./fd_event.ts";
+import type { FdEvent } from "./fd_event.ts";
 import type { OwnHandlers } from "./fd_handlers.ts";
 import { NO_DESCRIPTOR } from "./lane.ts";
 import { type InboxAddress, Mailbox } from "./mailbox.ts";
+import { watchOwn } from "./own_event.ts";
 import type { EngineParts } from "./parts.ts";
 import { type MessageHandler, Receiver } from "./receiver.ts";
 import { triggerRules } from "./trigger.ts";
@@ -167,10 +168,9 @@ export class Inbox implements Disposable {
       read: () => this.#wokenUp(),
       engineClosed: () => this.close(),
     };
-    const event = new FdEvent(fd, handlers, this.#parts, triggerRules("edge"));
-    this.#parts.registry.add(event);
+    const edge = triggerRules("edge");
+    const event = watchOwn(this.#parts, fd, edge, handlers, this);
     event.readQueue = FAST;
-    event.enableRead();
     return event;
   }
 

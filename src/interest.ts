@@ -101,9 +101,9 @@ function putOff(event: FdEvent, kind: number): void {
   event.parts.touched();
 }
 
-/** Queues the error handler with what it will be told. */
+/** Queues the error handler with what it will be told: the first failure. */
 export function queueError(event: FdEvent, failure: SystemError | null): void {
-  event.failure = failure;
+  event.failure ??= failure;
   event.due |= ERROR_WORK;
   if ((event.queued & ERROR_WORK) !== 0) return;
   event.queued |= ERROR_WORK;

@@ -20,7 +20,9 @@ export interface EngineOptions {
   dispatchMax?: number;
   /**
    * Called with what a handler threw, and with a failed change of a descriptor
-   * without an error handler. `source` is the event, timer or other object
+   * without an error handler. Called once, too, when a listener, an inbox or
+   * another of the engine's own descriptors can't be watched for want of memory
+   * or watches (`ENOMEM`, `ENOSPC`): it is tried again every 100 ms. `source` is the event, timer or other object
    * concerned. Without it such errors come out of `run()`, `start()`, `turn()`
    * or `dispatch()`, and the engine can be run again.
    */

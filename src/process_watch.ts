@@ -15,8 +15,9 @@ import {
 } from "../ffi/mod.ts";
 import type { SystemCalls } from "../ffi/mod.ts";
 import type { Engine } from "./engine.ts";
-import { FdEvent } from "./fd_event.ts";
+import type { FdEvent } from "./fd_event.ts";
 import type { OwnHandlers } from "./fd_handlers.ts";
+import { watchOwn } from "./own_event.ts";
 import type { EngineParts } from "./parts.ts";
 import { type SignalName, signalName } from "./signal_names.ts";
 
@@ -72,7 +73,7 @@ export class ProcessWatch implements Disposable {
   ) {
     this.pid = pid;
     this.#parts = engine.parts;
-    const { calls, registry } = this.#parts;
+    const { calls, rules } = this.#parts;
     // Always close-on-exec.
     const fd = calls.pidfd_open(pid, 0);
     if (fd < 0) throw new SystemError("pidfd_open", fd);
@@ -85,9 +86,7 @@ export class ProcessWatch implements Disposable {
       },
       engineClosed: () => this.close(),
     };
-    this.#event = new FdEvent(fd, handlers, this.#parts);
-    registry.add(this.#event);
-    this.#event.enableRead();
+    this.#event = watchOwn(this.#parts, fd, rules, handlers, this);
   }
 
   /** Whether the watch is closed: the process has ended, or it was closed. */

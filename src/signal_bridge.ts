@@ -14,8 +14,9 @@ import {
   SystemError,
 } from "../ffi/mod.ts";
 import type { Engine } from "./engine.ts";
-import { FdEvent } from "./fd_event.ts";
+import type { FdEvent } from "./fd_event.ts";
 import type { OwnHandlers } from "./fd_handlers.ts";
+import { watchOwn } from "./own_event.ts";
 import type { EngineParts } from "./parts.ts";
 import { threadsNotBlocking } from "./signal_mask.ts";
 import { blockableNumber, type StandardSignalName } from "./signal_names.ts";
@@ -113,7 +114,7 @@ export class SignalBridge implements Disposable {
     name: StandardSignalName,
     handler: (name: StandardSignalName, count: number) => void,
   ): void {
-    const { calls, registry } = this.#parts;
+    const { calls } = this.#parts;
     const fd = calls.eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (fd < 0) throw new SystemError("eventfd", fd);
     const counter = new Uint32Array(2);
@@ -125,10 +126,9 @@ export class SignalBridge implements Disposable {
       },
       engineClosed: () => this.close(),
     };
-    const event = new FdEvent(fd, handlers, this.#parts, triggerRules("edge"));
+    const edge = triggerRules("edge");
+    const event = watchOwn(this.#parts, fd, edge, handlers, this);
     event.readQueue = FAST;
-    registry.add(event);
-    event.enableRead();
     this.#events.push(event);
   }
 

@@ -12,8 +12,9 @@ import {
   sigset,
   SystemError,
 } from "../ffi/mod.ts";
-import { FdEvent } from "./fd_event.ts";
+import type { FdEvent } from "./fd_event.ts";
 import type { OwnHandlers } from "./fd_handlers.ts";
+import { watchOwn } from "./own_event.ts";
 import type { EngineParts } from "./parts.ts";
 import { readSignalInfo, type SignalInfo } from "./signal_info.ts";
 import {
@@ -172,7 +173,7 @@ export class Signals {
 
   /** Has the signalfd receive these signals and no others. */
   #receive(numbers: readonly number[]): void {
-    const { calls, registry } = this.#parts;
+    const { calls } = this.#parts;
     const fd = calls.signalfd(
       this.#event?.fd ?? -1,
       sigset(numbers),
@@ -187,10 +188,8 @@ export class Signals {
     };
     // Level-triggered: what one read leaves is reported again.
     const level = triggerRules("level");
-    this.#event = new FdEvent(fd, handlers, this.#parts, level);
+    this.#event = watchOwn(this.#parts, fd, level, handlers);
     this.#event.readQueue = FAST;
-    registry.add(this.#event);
-    this.#event.enableRead();
   }
 
   /** Queues what has arrived, so that a handler that throws stops no other. */

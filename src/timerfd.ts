@@ -20,8 +20,9 @@ import {
   TFD_TIMER_CANCEL_ON_SET,
 } from "../ffi/mod.ts";
 import type { Engine } from "./engine.ts";
-import { FdEvent } from "./fd_event.ts";
+import type { FdEvent } from "./fd_event.ts";
 import type { OwnHandlers } from "./fd_handlers.ts";
+import { watchOwn } from "./own_event.ts";
 import type { EngineParts } from "./parts.ts";
 import { triggerRules } from "./trigger.ts";
 import { FAST } from "./work_queue.ts";
@@ -151,10 +152,8 @@ export class TimerFd implements Disposable {
     };
     // The count is read each time, so that each expiration after is a new edge.
     const edge = triggerRules("edge");
-    this.#event = new FdEvent(fd, handlers, this.#parts, edge);
+    this.#event = watchOwn(this.#parts, fd, edge, handlers, this);
     this.#event.readQueue = FAST;
-    this.#parts.registry.add(this.#event);
-    this.#event.enableRead();
   }
 
   /** The descriptor. */

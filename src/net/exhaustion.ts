@@ -8,9 +8,6 @@
 import {
   EMFILE,
   ENFILE,
-  ENOBUFS,
-  ENOMEM,
-  ENOSPC,
   O_CLOEXEC,
   O_RDONLY,
   SOCK_CLOEXEC,
@@ -36,12 +33,6 @@ export type ExhaustedPolicy = "wait" | "closeIdle" | "shed";
 const CLOSED_MAX = 10;
 /** Clients turned away before other work has its turn. */
 const SHED_MAX = 64;
-
-/** Whether a call failed for want of descriptors, memory, or watches of epoll. */
-export function isExhaustion(errno: number): boolean {
-  return errno === EMFILE || errno === ENFILE || errno === ENOBUFS ||
-    errno === ENOMEM || errno === ENOSPC;
-}
 
 /** Watches one listener's trouble. */
 export class Exhaustion {

@@ -17,13 +17,14 @@ import {
 import { FdEvent } from "../fd_event.ts";
 import type { OwnHandlers } from "../fd_handlers.ts";
 import { queueRead, wish } from "../interest.ts";
+import { EXHAUSTED_PAUSE_MS, isExhaustion } from "../own_event.ts";
 import type { EngineParts } from "../parts.ts";
 import { INACTIVE } from "../states.ts";
 import { Timer } from "../timers.ts";
 import { triggerRules } from "../trigger.ts";
 import { ACCEPT_QUEUE, READ_WORK } from "../work_queue.ts";
 import { Connection } from "./connection.ts";
-import { Exhaustion, isExhaustion } from "./exhaustion.ts";
+import { Exhaustion } from "./exhaustion.ts";
 import { adoptedListener, listeningSocket } from "./listening_socket.ts";
 import {
   BUFFER_MAX,
@@ -45,8 +46,6 @@ import { SocketFile } from "./unix_path.ts";
 const ROTATION = 16;
 /** Accepts of a drain: the most that a backlog holds (net.core.somaxconn). */
 const DRAIN_MAX = 65535;
-/** How long accepting rests when the process or the system is out of something. */
-const EXHAUSTED_PAUSE_MS = 100;
 
 /** A listening socket of an engine, made by {@linkcode Engine.listen}. */
 export class Listener implements Disposable {

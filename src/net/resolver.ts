@@ -13,8 +13,9 @@ import {
   type SocketAddress,
   SystemError,
 } from "../../ffi/mod.ts";
-import { FdEvent } from "../fd_event.ts";
+import type { FdEvent } from "../fd_event.ts";
 import type { OwnHandlers } from "../fd_handlers.ts";
+import { watchOwn } from "../own_event.ts";
 import type { EngineParts } from "../parts.ts";
 import { triggerRules } from "../trigger.ts";
 import { CONNECT_QUEUE } from "../work_queue.ts";
@@ -104,11 +105,9 @@ class ResolverThread {
     }
     this.#names = new NameLookup(copy);
     const rules = triggerRules("edge");
-    this.#event = new FdEvent(fd, ResolverThread.#events, parts, rules);
+    this.#event = watchOwn(parts, fd, rules, ResolverThread.#events);
     this.#event.data = this;
     this.#event.readQueue = CONNECT_QUEUE;
-    parts.registry.add(this.#event);
-    this.#event.enableRead();
   }
 
   start(lookup: Lookup): void {

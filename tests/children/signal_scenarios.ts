@@ -8,6 +8,7 @@ import process from "node:process";
 import {
   check,
   EMFILE,
+  ENOSPC,
   kill,
   pthread_sigmask,
   SIG_BLOCK,
@@ -24,7 +25,7 @@ import {
 import { Engine, type SignalInfo, SystemError } from "../../mod.ts";
 import { CountingCalls } from "../support/counting_calls.ts";
 import { openDescriptors } from "../support/descriptors.ts";
-import { replacing } from "../support/faulty_calls.ts";
+import { refusingToWatch, replacing } from "../support/faulty_calls.ts";
 
 /** What the program blocks from its start. */
 export const BLOCKED = ["USR1", "USR2", "CHLD", "RTMIN", "RTMIN+1"];
@@ -107,6 +108,19 @@ export const scenarios: Record<string, () => void | Promise<void>> = {
     assert.equal(engine.turn(0), 0);
     // 16 of them each.
     assert.equal(counting.count("read"), 7);
+  },
+
+  "signals that were never told are told once the kernel can watch for them"() {
+    const errors: unknown[] = [];
+    const onError = (error: unknown) => errors.push(error);
+    using engine = new Engine({ onError }, refusingToWatch(ENOSPC, 2));
+    let told = false;
+    engine.signal("SIGUSR1", () => told = true);
+    sendSelf(SIGUSR1);
+    while (!told) engine.turn();
+    assert.deepEqual(errors.map((error) => (error as SystemError).code), [
+      "ENOSPC",
+    ]);
   },
 
   "all signals of an engine come through one descriptor"() {
