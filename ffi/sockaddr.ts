@@ -83,7 +83,7 @@ const decoder = new TextDecoder();
  * RangeError for a number or a length out of range.
  */
 export function encodeAddress(address: SocketAddress): Bytes {
-  switch (address.family) {
+  switch (address?.family) {
     case "ipv4":
       return encodeIpv4(address);
     case "ipv6":
@@ -91,15 +91,21 @@ export function encodeAddress(address: SocketAddress): Bytes {
     case "unix":
       if (address.path === "") refuse("encode a unix path", "");
       // The NUL at the end is part of it.
-      return encodeUnix(cString(address.path), "path", address.path);
+      return encodeUnix(
+        cString(requireText(address.path)),
+        "path",
+        address.path,
+      );
     case "unix-abstract":
       return encodeUnix(
-        encoder.encode("\0" + address.name),
+        encoder.encode("\0" + requireText(address.name)),
         "abstract name",
         address.name,
       );
     case "unix-unnamed":
       return encodeUnix(new Uint8Array(0), "name", "");
+    default:
+      return refuse("encode a socket address", address);
   }
 }
 
@@ -131,7 +137,8 @@ export function decodeAddress(
 }
 
 function encodeIpv4({ host, port }: Ipv4Address): Bytes {
-  const ip = parseIpv4(host) ?? refuse("parse an IPv4 address", host);
+  const ip = parseIpv4(requireText(host)) ??
+    refuse("parse an IPv4 address", host);
   const view = internetView(sockaddr_in.size, AF_INET, port);
   const bytes = new Uint8Array(view.buffer);
   bytes.set(ip, sockaddr_in.sin_addr);
@@ -140,7 +147,7 @@ function encodeIpv4({ host, port }: Ipv4Address): Bytes {
 
 function encodeIpv6(address: Ipv6Address): Bytes {
   const { host, port, flowInfo = 0 } = address;
-  const percent = host.indexOf("%");
+  const percent = requireText(host).indexOf("%");
   const text = percent < 0 ? host : host.slice(0, percent);
   const ip = parseIpv6(text) ?? refuse("parse an IPv6 address", host);
   const scopeId = percent < 0
@@ -243,6 +250,12 @@ function requireLength(bytes: Bytes, length: number, size: number): void {
   throw new RangeError(
     `Cannot decode a socket address: it takes ${size} bytes, the current length is ${given}`,
   );
+}
+
+/** What has to be text, and may be anything where no types hold it back. */
+function requireText(value: string): string {
+  if (typeof value === "string") return value;
+  return refuse("encode a socket address", value);
 }
 
 function refuse(what: string, value: unknown): never {

@@ -14,6 +14,7 @@ import {
   BUFFER_MAX,
   checkArguments,
   checkInteger,
+  CONNECTION_HANDLERS,
   type ConnectionHandlers,
   type ConnectOptions,
 } from "./options.ts";
@@ -36,7 +37,7 @@ export function connect(
   options: ConnectOptions,
   handlers: ConnectionHandlers,
 ): Connection {
-  checkArguments("connect", options, handlers);
+  checkArguments("connect", options, handlers, CONNECTION_HANDLERS);
   const { bufferMax = BUFFER_MAX, timeoutMs = Infinity, signal } = options;
   checkInteger("bufferMax", bufferMax, 0, 0x7fffffff);
   if (typeof timeoutMs !== "number" || !(timeoutMs >= 0)) {
@@ -76,7 +77,7 @@ export function adopt(
   handlers: ConnectionHandlers,
   options: AdoptOptions,
 ): Connection {
-  checkArguments("adopt", options, handlers);
+  checkArguments("adopt", options, handlers, CONNECTION_HANDLERS);
   const { bufferMax = BUFFER_MAX } = options;
   checkInteger("bufferMax", bufferMax, 0, 0x7fffffff);
   adoptedSocket(parts, fd);

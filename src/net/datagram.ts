@@ -33,6 +33,7 @@ import { DatagramPeer } from "./datagram_peer.ts";
 import { DatagramReports } from "./datagram_reports.ts";
 import { DatagramSender } from "./datagram_sender.ts";
 import { DatagramSocket } from "./datagram_socket.ts";
+import { checkBytes } from "./options.ts";
 import type { SocketFile } from "./unix_path.ts";
 
 export type { DatagramHandlers, DatagramOptions };
@@ -99,7 +100,7 @@ export class Datagram extends DatagramSocket {
     options: DatagramOptions,
     handlers: DatagramHandlers,
   ) {
-    const limits = datagramLimits(options);
+    const limits = datagramLimits(options, handlers);
     const { fd, domain, connected, file } = openDatagram(parts, options);
     const event = new FdEvent(fd, Datagram.#events, parts);
     super(event, domain);
@@ -149,9 +150,7 @@ export class Datagram extends DatagramSocket {
    */
   send(bytes: Uint8Array, to?: DatagramPeer | SocketAddress): boolean {
     if (this.#closed) this.#refuse(EBADF);
-    if (!(bytes instanceof Uint8Array)) {
-      throw new TypeError("Cannot send: a datagram must be a Uint8Array");
-    }
+    checkBytes("send", bytes);
     if (to === undefined && !this.#connected) this.#refuse(EDESTADDRREQ);
     const peer = to === undefined
       ? null

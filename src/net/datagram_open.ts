@@ -18,7 +18,7 @@ import type { SystemCalls } from "../../ffi/mod.ts";
 import type { EngineParts } from "../parts.ts";
 import { ADDRESS_BYTES } from "./datagram_peer.ts";
 import type { DatagramOptions } from "./datagram_options.ts";
-import { checkInteger } from "./options.ts";
+import { checkInteger, kindOf } from "./options.ts";
 import { addressText, adoptedSocket, endpointAddress } from "./socket.ts";
 import { setSocketOption } from "./socket_options.ts";
 import { bindPath, SocketFile } from "./unix_path.ts";
@@ -40,9 +40,7 @@ export function openDatagram(
 ): OpenSocket {
   if (options.fd !== undefined) return adoptDatagram(parts, options.fd);
   const { calls } = parts;
-  const remote = options.remote === undefined
-    ? null
-    : endpointAddress(options.remote, 1);
+  const remote = remoteAddress(options);
   const local = ownAddress(options, remote);
   const address = local ?? remote as SocketAddress;
   const domain = encodeAddress(address)[0];
@@ -71,6 +69,17 @@ function bind(calls: SystemCalls, fd: number, address: SocketAddress): number {
   return address.family === "unix"
     ? bindPath(calls, fd, address.path, encoded)
     : calls.bind(fd, encoded);
+}
+
+/** What to connect to; null for nothing. */
+function remoteAddress({ remote }: DatagramOptions): SocketAddress | null {
+  if (remote === undefined) return null;
+  if (typeof remote === "object" && remote !== null) {
+    return endpointAddress(remote, 1);
+  }
+  throw new TypeError(
+    `Cannot use remote: it must be an object, and is ${kindOf(remote)}`,
+  );
 }
 
 /** Where to bind to; null to leave it to connect(2). */

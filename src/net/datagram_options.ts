@@ -7,7 +7,7 @@
 import type { SystemError } from "../../ffi/mod.ts";
 import type { Datagram } from "./datagram.ts";
 import type { DatagramPeer } from "./datagram_peer.ts";
-import { checkInteger } from "./options.ts";
+import { checkArguments, checkInteger } from "./options.ts";
 
 /**
  * What to call for a datagram socket. Handlers are never called at the same
@@ -114,8 +114,22 @@ export interface DatagramLimits {
 /** The memory of a batch; only what datagrams have filled is really taken. */
 const BATCH_BYTES_MAX = 0x3fffffff;
 
-/** Takes the limits out of the options. Throws RangeError. */
-export function datagramLimits(options: DatagramOptions): DatagramLimits {
+const HANDLERS = [
+  "data",
+  "drain",
+  "error",
+  "close",
+] as const satisfies readonly (keyof DatagramHandlers)[];
+
+/**
+ * Takes the limits out of the options. Throws TypeError unless options and
+ * handlers are such, and RangeError.
+ */
+export function datagramLimits(
+  options: DatagramOptions,
+  handlers: DatagramHandlers,
+): DatagramLimits {
+  checkArguments("open a datagram socket", options, handlers, HANDLERS);
   const {
     messageMax = 65535,
     batchMax = 64,

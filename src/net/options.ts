@@ -168,7 +168,8 @@ export function checkInteger(
   }
 }
 
-const HANDLERS = [
+/** The names of the handlers of a connection. */
+export const CONNECTION_HANDLERS = [
   "open",
   "data",
   "drain",
@@ -182,16 +183,22 @@ const HANDLERS = [
 export function boundHandlers(
   handlers: ConnectionHandlers,
 ): ConnectionHandlers {
-  const bound = HANDLERS.filter((name) => handlers[name] !== undefined)
+  const bound = CONNECTION_HANDLERS.filter((name) =>
+    handlers[name] !== undefined
+  )
     .map((name) => [name, handlers[name]?.bind(handlers)]);
   return Object.fromEntries(bound);
 }
 
-/** Throws a TypeError unless options and handlers are what they are to be. */
-export function checkArguments(
+/**
+ * Throws a TypeError unless options and handlers, of these names, are what they
+ * are to be.
+ */
+export function checkArguments<Name extends string>(
   method: string,
   options: unknown,
-  handlers: ConnectionHandlers,
+  handlers: { readonly [name in Name]?: unknown },
+  names: readonly Name[],
 ): void {
   if (typeof options !== "object" || options === null) {
     throw new TypeError(
@@ -203,8 +210,8 @@ export function checkArguments(
       `Cannot ${method}: the handlers must be an object, and are ${handlers}`,
     );
   }
-  for (const name of HANDLERS) {
-    const handler: unknown = handlers[name];
+  for (const name of names) {
+    const handler = handlers[name];
     if (handler !== undefined && typeof handler !== "function") {
       throw new TypeError(
         `Cannot ${method}: the handler ${name} must be a function, and is ${handler}`,
@@ -218,7 +225,7 @@ export function checkListenOptions(
   options: ListenOptions,
   handlers: ConnectionHandlers,
 ): void {
-  checkArguments("listen", options, handlers);
+  checkArguments("listen", options, handlers, CONNECTION_HANDLERS);
   const { acceptBatch = 1, connectionsMax = Infinity, bufferMax = 0 } = options;
   checkInteger("acceptBatch", acceptBatch, 1, 0x7fffffff);
   if (connectionsMax !== Infinity) {
@@ -234,4 +241,20 @@ export function checkString(name: string, value: string): void {
       `Cannot use ${name}: it must be a string, and is ${value}`,
     );
   }
+}
+
+/** Throws a TypeError unless `bytes` is a Uint8Array. */
+export function checkBytes(verb: string, bytes: unknown): void {
+  if (bytes instanceof Uint8Array) return;
+  throw new TypeError(
+    `Cannot ${verb}: it must be a Uint8Array, and is ${kindOf(bytes)}`,
+  );
+}
+
+/** What a value is, for those who took it for something else. */
+export function kindOf(value: unknown): string {
+  if (typeof value === "object" && value !== null) {
+    return `a value of class ${value.constructor?.name ?? "null"}`;
+  }
+  return typeof value === "string" ? "a string" : `${String(value)}`;
 }

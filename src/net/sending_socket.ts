@@ -9,7 +9,7 @@ import { type Bytes, EPIPE, SystemError } from "../../ffi/mod.ts";
 import type { FdEvent } from "../fd_event.ts";
 import type { Activity } from "./activity.ts";
 import { FilePiece, type SendFileOptions } from "./file_piece.ts";
-import type { ConnectionParts } from "./options.ts";
+import { checkBytes, type ConnectionParts } from "./options.ts";
 import { sendBytes, sendChunks } from "./send_direct.ts";
 import type { Piece } from "./send_queue.ts";
 import { DRAINED, Sender } from "./sender.ts";
@@ -73,7 +73,7 @@ export abstract class SendingSocket extends StreamSocket {
         `Cannot write: the chunks must be an array, and are ${chunks}`,
       );
     }
-    for (const chunk of chunks) checkBytes(chunk);
+    for (const chunk of chunks) checkBytes("write", chunk);
     this.#checkWritable("writev");
     if (!this.#takesMore()) return 0;
     const { bufferMax } = this.shared;
@@ -239,7 +239,7 @@ export abstract class SendingSocket extends StreamSocket {
   protected abstract destroy(stage: number, error: SystemError | null): void;
 
   #write(bytes: Bytes, bufferMax: number): number {
-    checkBytes(bytes);
+    checkBytes("write", bytes);
     this.#checkWritable("send");
     if (!this.#takesMore()) return 0;
     if (this.stage === CONNECTING) {
@@ -269,19 +269,4 @@ export abstract class SendingSocket extends StreamSocket {
       throw new SystemError(syscall, EPIPE, { fd: this.event.fd });
     }
   }
-}
-
-function checkBytes(bytes: Bytes): void {
-  if (bytes instanceof Uint8Array) return;
-  throw new TypeError(
-    `Cannot write: it must be a Uint8Array, and is ${kindOf(bytes)}`,
-  );
-}
-
-/** What a value is, for those who took it for something else. */
-function kindOf(value: unknown): string {
-  if (typeof value === "object" && value !== null) {
-    return `a value of class ${value.constructor?.name ?? "null"}`;
-  }
-  return typeof value === "string" ? "a string" : `${String(value)}`;
 }
