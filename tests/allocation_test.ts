@@ -1,5 +1,6 @@
 /** What events cost in memory once everything is warm: nothing. */
 import { assert, assertEquals } from "@std/assert";
+import { HEAP_METER_FLAG } from "./support/heap_meter.ts";
 import { runDeno } from "./support/process.ts";
 
 /** Less than this is what the runtime itself does in the meantime. */
@@ -7,7 +8,7 @@ const BYTES_MAX = 1;
 
 /** The bytes of heap for each event, with nothing collected in between. */
 async function bytesEach(...args: string[]): Promise<number> {
-  const flags = ["--allow-all", "--v8-flags=--min-semi-space-size=64"];
+  const flags = ["--allow-all", HEAP_METER_FLAG];
   const result = await runDeno("tests/children/steady_state.ts", {
     flags,
     args,
@@ -28,7 +29,8 @@ for (const trigger of ["edge", "level"]) {
   });
 }
 
-Deno.test("a timer that fires and one that is postponed allocate two numbers at the most", async () => {
+Deno.test("a timer that fires and one that is postponed allocate five numbers at the most", async () => {
   const bytes = await bytesEach("timers");
-  assert(bytes <= 32, `${bytes} bytes for each round`);
+  // Three readings of the clock, and what V8 does not hand over unboxed.
+  assert(bytes < 5 * 16 + BYTES_MAX, `${bytes} bytes for each round`);
 });

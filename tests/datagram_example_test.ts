@@ -4,6 +4,7 @@ import { createSocket } from "node:dgram";
 import { DatagramEnd } from "./support/datagram_peer.ts";
 import { test } from "./support/descriptors.ts";
 import { ForeignClient, isInstalled } from "./support/foreign_client.ts";
+import { HEAP_METER_FLAG } from "./support/heap_meter.ts";
 import { denoArgs, Program, runDeno } from "./support/process.ts";
 import { parseTrace, straceTest } from "./support/strace.ts";
 
@@ -157,7 +158,7 @@ async function stopped(pid: number): Promise<void> {
 }
 
 test("a datagram allocates nothing on its way through an echo and back", async () => {
-  const flags = ["--allow-all", "--v8-flags=--min-semi-space-size=64"];
+  const flags = ["--allow-all", HEAP_METER_FLAG];
   const { code, stdout, stderr } = await runDeno(
     "tests/children/datagram_steady_state.ts",
     { flags },

@@ -1,18 +1,15 @@
 /**
  * Prints the bytes of heap that each datagram costs on its way through an echo
- * and back, once everything is warm. Run it as `steady_state.ts` is run.
+ * and back; see `heap_meter.ts`.
  */
-import { memoryUsage } from "node:process";
 import { Engine } from "../../mod.ts";
+import { HeapMeter } from "../support/heap_meter.ts";
 
-const WARM_UP = 200_000;
-const DATAGRAMS = 500_000;
 /** Lengths that come in turn. */
 const LENGTHS = [64, 100, 65];
 
 using engine = new Engine();
-let got = 0;
-let before = 0;
+const meter = new HeapMeter();
 
 const server = engine.datagram({ port: 0 }, {
   data(datagram, chunk, from) {
@@ -22,11 +19,7 @@ const server = engine.datagram({ port: 0 }, {
 const client = engine.datagram({ remote: { port: server.port } }, {
   data(datagram, chunk) {
     datagram.send(chunk);
-    got++;
-    if (got === WARM_UP) before = memoryUsage().heapUsed;
-    if (got !== WARM_UP + DATAGRAMS) return;
-    console.log((memoryUsage().heapUsed - before) / DATAGRAMS);
-    engine.stop();
+    if (meter.count()) engine.stop();
   },
 });
 for (let index = 0; index < 60; index++) {

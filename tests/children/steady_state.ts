@@ -1,26 +1,10 @@
-/**
- * Prints the bytes of heap that each event costs once everything is warm. Run it
- * with a young generation that holds the whole run, so that nothing is collected
- * in between: `--v8-flags=--min-semi-space-size=64`.
- */
-import { argv, memoryUsage } from "node:process";
+/** Prints the bytes of heap that each event costs; see `heap_meter.ts`. */
+import { argv } from "node:process";
 import { EFD_NONBLOCK, eventfd } from "../../ffi/mod.ts";
 import { type Connection, Engine } from "../../mod.ts";
+import { HeapMeter } from "../support/heap_meter.ts";
 
-const WARM_UP = 100_000;
-const EVENTS = 500_000;
-
-let events = 0;
-let before = 0;
-
-/** Counts an event; true for the last. */
-function count(): boolean {
-  events++;
-  if (events === WARM_UP) before = memoryUsage().heapUsed;
-  if (events < WARM_UP + EVENTS) return false;
-  console.log((memoryUsage().heapUsed - before) / EVENTS);
-  return true;
-}
+const meter = new HeapMeter();
 
 /** A descriptor that is always readable. */
 function readEvents(trigger: "edge" | "level"): void {
@@ -29,7 +13,7 @@ function readEvents(trigger: "edge" | "level"): void {
     read() {
       // In an edge-triggered engine this asks the kernel to report it again.
       if (trigger === "edge") event.readReady = false;
-      if (count()) engine.stop();
+      if (meter.count()) engine.stop();
       else event.enableRead();
     },
   });
@@ -50,7 +34,7 @@ function messages(trigger: "edge" | "level"): void {
       open: (connection) => echo(connection, new Uint8Array(64)),
       data(connection, chunk) {
         echo(connection, chunk);
-        if (count()) engine.stop();
+        if (meter.count()) engine.stop();
       },
     });
   }
@@ -63,7 +47,7 @@ function timers(): void {
   const idle = engine.timer(60_000, () => {});
   const timer = engine.timer(0, () => {
     idle.reset();
-    if (count()) engine.stop();
+    if (meter.count()) engine.stop();
     else timer.reset();
   });
   engine.run();
