@@ -16,6 +16,7 @@ import { MutableMetrics } from "./metrics.ts";
 import { ReceiveBuffer } from "./net/receive_buffer.ts";
 import type { EngineParts, WorkSource } from "./parts.ts";
 import { Registry } from "./registry.ts";
+import { Spin } from "./spin.ts";
 import { Timers } from "./timers.ts";
 import type { TriggerRules } from "./trigger.ts";
 import { Waiter } from "./waiter.ts";
@@ -34,6 +35,8 @@ export interface LoopLimits {
   readonly eventsMax: number;
   readonly changesMax: number;
   readonly dispatchMax: number;
+  /** 0 for none. */
+  readonly spinUs: number;
 }
 
 /** An epoll descriptor and the round that is made with it. */
@@ -55,6 +58,7 @@ export class Loop implements EngineParts {
 
   readonly #waiter: Waiter;
   readonly #dispatchMax: number;
+  readonly #spin: Spin | null;
   readonly #onError: ErrorHandler | undefined;
   #running = false;
   #beside: Beside | null = null;
@@ -83,6 +87,7 @@ export class Loop implements EngineParts {
     );
     this.dispatcher = new Dispatcher(this.queues, this.metrics, onError);
     this.#dispatchMax = limits.dispatchMax;
+    this.#spin = limits.spinUs === 0 ? null : new Spin(limits.spinUs);
     this.#onError = onError;
     for (const watcher of watchers) watcher.attach(this);
   }
@@ -90,15 +95,9 @@ export class Loop implements EngineParts {
   /** Commits, waits and queues. Returns the kernel events. */
   poll(timeoutMs: number): number {
     this.changes.commit();
-    let waitMs = this.#busy() ? 0 : timeoutMs;
-    if (waitMs !== 0 && this.#sleep()) waitMs = 0;
-    const events = this.#waiter.wait(waitMs);
-    if (this.again.length !== 0) this.#queueAgain();
-    for (const source of this.sources) {
-      if (source.wake()) this.queues.push(FAST, source, TASK_WORK);
-    }
-    if (this.timers.length !== 0) this.#expireTimers();
-    return events;
+    if (this.#busy() || timeoutMs === 0) return this.#look(0);
+    if (this.#spin !== null) return this.#pollSpinning(this.#spin, timeoutMs);
+    return this.#look(this.#sleep() ? 0 : timeoutMs);
   }
 
   /** Runs queued work. Returns the handlers run. */
@@ -184,6 +183,34 @@ export class Loop implements EngineParts {
       if (this.#beside === null) this.calls.close(this.epfd);
       else this.#beside.end();
     }
+  }
+
+  /** Waits, and queues what has come. Returns the kernel events. */
+  #look(waitMs: number): number {
+    const events = this.#waiter.wait(waitMs);
+    if (this.again.length !== 0) this.#queueAgain();
+    for (const source of this.sources) {
+      if (source.wake()) this.queues.push(FAST, source, TASK_WORK);
+    }
+    if (this.timers.length !== 0) this.#expireTimers();
+    return events;
+  }
+
+  /** Looks for a while, in which nobody has to wake this thread, and then waits. */
+  #pollSpinning(spin: Spin, timeoutMs: number): number {
+    const beganMs = this.calls.now();
+    const timeoutAtMs = timeoutMs < 0 ? Infinity : beganMs + timeoutMs;
+    const endMs = Math.min(beganMs + spin.ms, timeoutAtMs);
+    let nowMs = beganMs;
+    while (nowMs < endMs) {
+      const events = this.#look(0);
+      if (events > 0 || this.hasWork()) return events;
+      nowMs = this.calls.now();
+    }
+    const leftMs = timeoutMs < 0 ? -1 : Math.max(timeoutAtMs - nowMs, 0);
+    const events = this.#look(this.#sleep() ? 0 : leftMs);
+    spin.waited(this.calls.now() - beganMs);
+    return events;
   }
 
   #busy(): boolean {

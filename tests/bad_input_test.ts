@@ -441,6 +441,9 @@ test("an engine's options that make no sense throw, and open nothing", () => {
       [{ changesMax: value }, RangeError],
       [{ dispatchMax: value }, RangeError],
     ]),
+    ...[-1, 1.5, NaN, 10_001, "5" as unknown as number].map((
+      spinUs,
+    ): [EngineOptions, typeof RangeError] => [{ spinUs }, RangeError]),
     [{ trigger: "Edge" as Trigger }, TypeError],
     [{ trigger: "" as Trigger }, TypeError],
   ];

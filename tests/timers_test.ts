@@ -634,7 +634,7 @@ test("setting, postponing and cancelling make no system call", () => {
 
 /** A loop, to look into its heap. */
 function bareLoop(clock: VirtualClock): Loop {
-  const limits = { eventsMax: 16, changesMax: 16, dispatchMax: 16 };
+  const limits = { eventsMax: 16, changesMax: 16, dispatchMax: 16, spinUs: 0 };
   return new Loop(clock.calls, triggerRules("edge"), limits, undefined);
 }
 

@@ -1,7 +1,10 @@
-/** Edgewise's connections: engine.listen, with pausing while a reader is slow. */
+/**
+ * Edgewise's connections: engine.listen, with pausing while a reader is slow.
+ * With the argument "spin" it looks for events before it waits.
+ */
 import { type Connection, Engine } from "../../mod.ts";
 
-const engine = new Engine();
+const engine = new Engine({ spinUs: Deno.args[0] === "spin" ? 100 : 0 });
 
 function send(connection: Connection, bytes: Uint8Array): boolean {
   const accepted = connection.write(bytes);

@@ -34,6 +34,11 @@ const edgewise: Way = {
   label: "Edgewise, inbox and outbox",
   module: "edgewise.ts",
 };
+const spinning: Way = {
+  name: "edgewise-spin",
+  label: "Edgewise, with spinUs: 100",
+  module: "edgewise.ts?spin",
+};
 const postMessage: Way = {
   name: "post-message",
   label: "Deno, postMessage",
@@ -85,12 +90,12 @@ export const postWorkloads: readonly Workload[] = [
 
 function roundTrip(oneCore: boolean): Omit<Workload, "name"> {
   return {
-    ...between([...bare, edgewise, postMessage], {
+    ...between([...bare, edgewise, spinning, postMessage], {
       hub: "ping",
       others: 1,
       oneCore,
     }),
-    title: "Round trip: 64 bytes between two blocked workers on " +
+    title: "Round trip: 64 bytes between two workers that wait, on " +
       (oneCore ? "the same core" : "a core each"),
     columns: [
       column(roundTrips),

@@ -62,6 +62,16 @@ export function tcpServers(tools: Tools): ServerProgram[] {
   ];
 }
 
+/** The same, and one for which a core that is busy all the time is no loss. */
+export function lonelyTcpServers(tools: Tools): ServerProgram[] {
+  const spinning = {
+    name: "edgewise-spin",
+    label: "Edgewise, with spinUs: 100",
+    command: [...deno("edgewise.ts"), "spin"],
+  };
+  return [...tcpServers(tools), spinning];
+}
+
 /** Echo servers for datagrams. */
 export function udpServers(tools: Tools): ServerProgram[] {
   return [

@@ -13,6 +13,7 @@ import { bytesEach, kept, serverColumns, userUs, wrkRate } from "./figures.ts";
 import { idleConnections, takeIdleTurn } from "./idle.ts";
 import {
   httpServers,
+  lonelyTcpServers,
   type ServerProgram,
   tcpServers,
   udpServers,
@@ -109,8 +110,9 @@ function echo(
   targets: Target[] = [],
 ): Workload {
   const pipelined = depth > 1 ? `-pipelined-${depth}` : "";
+  const servers = connections === 1 ? lonelyTcpServers : tcpServers;
   return {
-    ...server({ generator: "load", connections, sizeBytes, depth }, tcpServers),
+    ...server({ generator: "load", connections, sizeBytes, depth }, servers),
     name: `echo-${sizeBytes}-${connections}${pipelined}`,
     title: `Echo: ${sizeBytes} bytes, connections: ${connections}, ` +
       `messages in flight on each: ${depth}`,

@@ -1,10 +1,15 @@
-/** Inbox and Outbox between engines that each own their thread. */
+/**
+ * Inbox and Outbox between engines that each own their thread. With `?spin` they
+ * look for messages before they wait.
+ */
 import { Engine, type InboxAddress, Outbox } from "../../../mod.ts";
 import { Meter } from "../../meter.ts";
 import { checksum, MESSAGE_BYTES, takePart, WINDOW } from "../part.ts";
 
 const message = new Uint8Array(MESSAGE_BYTES).fill(1);
-const engine = new Engine();
+const engine = new Engine({
+  spinUs: import.meta.url.endsWith("?spin") ? 100 : 0,
+});
 /** What is done with a message; known only once the others are. */
 let receive: (message: Uint8Array) => void = () => {};
 
