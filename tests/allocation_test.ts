@@ -27,6 +27,11 @@ for (const trigger of ["edge", "level"]) {
     const bytes = await bytesEach("messages", trigger);
     assert(bytes < BYTES_MAX, `${bytes} bytes for each message`);
   });
+
+  Deno.test(`${trigger}: a message that is merged with others allocates nothing either`, async () => {
+    const bytes = await bytesEach("merged", trigger);
+    assert(bytes < BYTES_MAX, `${bytes} bytes for each message`);
+  });
 }
 
 Deno.test("a timer that fires and one that is postponed allocate five numbers at the most", async () => {

@@ -137,9 +137,10 @@ function connectPairs(engine: Engine, random: Random): Side[] {
     const path = `\0edgewise-${process.pid}-fuzz`;
     const place = index % 2 === 0 ? {} : { path };
     const bufferMax = random(3) * 50_000;
-    const listener = engine.listen({ bufferMax, ...place }, server.handlers());
+    const options = { bufferMax, mergeWrites: random(2) === 0, ...place };
+    const listener = engine.listen(options, server.handlers());
     const port = listener.port === 0 ? {} : { port: listener.port };
-    engine.connect({ bufferMax, ...place, ...port }, client.handlers());
+    engine.connect({ ...options, ...port }, client.handlers());
     runUntil(engine, () => server.log !== "" && client.log !== "");
     listener.close();
   }

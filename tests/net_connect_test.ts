@@ -186,7 +186,13 @@ function connectToAny(
 ): Connection {
   const { parts } = engine;
   const handlers = recorder.handlers();
-  const shared = { parts, handlers, bufferMax: 1000, readsWhole: true };
+  const shared = {
+    parts,
+    handlers,
+    bufferMax: 1000,
+    mergedMax: 0,
+    readsWhole: true,
+  };
   const connection = new RawConnection(shared, NO_SOCKET);
   const limits = { timeoutMs, signal: undefined };
   new Connecting(parts, connection, "several", limits).connectToAny(addresses);

@@ -50,7 +50,11 @@ for (let seed = 1; seed <= 12; seed++) {
         using engine = new Engine({ trigger }, moody(next));
         const bufferMax = [0, 5_000, 300_000][seed % 3] as number;
         const recorder = new Recorder();
-        const listener = engine.listen({ bufferMax }, recorder.handlers());
+        const mergeWrites = seed % 2 === 0;
+        const listener = engine.listen(
+          { bufferMax, mergeWrites },
+          recorder.handlers(),
+        );
         using peer = Peer.connect(listener.port);
         runUntil(engine, () => recorder.has("open"));
         const { connection } = recorder;
@@ -58,7 +62,10 @@ for (let seed = 1; seed <= 12; seed++) {
         const sent: Uint8Array[] = [];
         /** Does something at random; notes what was accepted. */
         const operate = (connection: Connection) => {
-          const bytes = pattern(1 + next(200_000), next(1000));
+          const bytes = pattern(
+            1 + next(next(2) === 0 ? 200_000 : 200),
+            next(1000),
+          );
           switch (next(4)) {
             case 0:
               sent.push(bytes.slice(0, connection.write(bytes)));

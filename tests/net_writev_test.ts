@@ -9,6 +9,7 @@ import {
   countingTest,
   engineTest,
   pattern,
+  receive,
   Recorder,
   runUntil,
   triggerTest,
@@ -22,21 +23,6 @@ function open(engine: Engine, bufferMax = 256 * 1024) {
   const peer = Peer.connect(listener.port);
   runUntil(engine, () => recorder.has("open"));
   return { recorder, peer, connection: recorder.connection };
-}
-
-/** Receives `length` bytes. */
-function receive(engine: Engine, peer: Peer, length: number): Buffer {
-  const chunks: Uint8Array[] = [];
-  let received = 0;
-  runUntil(engine, () => {
-    const chunk = peer.receive();
-    if (typeof chunk !== "string") {
-      chunks.push(chunk);
-      received += chunk.length;
-    }
-    return received >= length;
-  });
-  return Buffer.concat(chunks);
 }
 
 const TEXTS = ["HTTP/1.1 200 OK\r\n", "", "Content-Length: 5\r\n\r\n", "hello"];

@@ -17,7 +17,7 @@ class Events implements Disposable {
   readonly #loop = new Loop(
     systemCalls,
     triggerRules("edge"),
-    { eventsMax: 1, changesMax: 1, dispatchMax: 1 },
+    { eventsMax: 1, changesMax: 1, dispatchMax: 1, spinUs: 0 },
     undefined,
   );
 

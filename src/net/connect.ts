@@ -11,11 +11,11 @@ import { Connecting } from "./connecting.ts";
 import { Connection, NO_SOCKET } from "./connection.ts";
 import {
   type AdoptOptions,
-  BUFFER_MAX,
   checkArguments,
   checkInteger,
   CONNECTION_HANDLERS,
   type ConnectionHandlers,
+  connectionOptions,
   type ConnectOptions,
 } from "./options.ts";
 import {
@@ -38,8 +38,8 @@ export function connect(
   handlers: ConnectionHandlers,
 ): Connection {
   checkArguments("connect", options, handlers, CONNECTION_HANDLERS);
-  const { bufferMax = BUFFER_MAX, timeoutMs = Infinity, signal } = options;
-  checkInteger("bufferMax", bufferMax, 0, 0x7fffffff);
+  const { timeoutMs = Infinity, signal } = options;
+  const limited = { parts, handlers, ...connectionOptions(options) };
   if (typeof timeoutMs !== "number" || !(timeoutMs >= 0)) {
     throw new RangeError(
       `Cannot connect: timeoutMs must be a number from 0 on, and is ${timeoutMs}`,
@@ -50,7 +50,7 @@ export function connect(
   const limits = { timeoutMs, signal };
   if (path === undefined && isHostName(hostname)) {
     checkInteger("port", port, 1, 65535);
-    const shared = { parts, handlers, bufferMax, readsWhole: true };
+    const shared = { ...limited, readsWhole: true };
     const connection = new Connection(shared, NO_SOCKET);
     const target = `${hostname}:${port}`;
     const connecting = new Connecting(parts, connection, target, limits);
@@ -60,8 +60,7 @@ export function connect(
   const address = endpointAddress(options, 1);
   // What is wrong with it shows here, before there is a socket.
   encodeAddress(address);
-  const readsWhole = isInternet(address);
-  const shared = { parts, handlers, bufferMax, readsWhole };
+  const shared = { ...limited, readsWhole: isInternet(address) };
   const fd = streamSocket(parts.calls, address);
   const target = addressText(address);
   const connection = new Connection(shared, NO_SOCKET);
@@ -78,12 +77,11 @@ export function adopt(
   options: AdoptOptions,
 ): Connection {
   checkArguments("adopt", options, handlers, CONNECTION_HANDLERS);
-  const { bufferMax = BUFFER_MAX } = options;
-  checkInteger("bufferMax", bufferMax, 0, 0x7fffffff);
+  const limited = connectionOptions(options);
   adoptedSocket(parts, fd);
   const address = boundAddress(parts.calls, fd);
   const readsWhole = address !== null && isInternet(address);
-  const shared = { parts, handlers, bufferMax, readsWhole };
+  const shared = { parts, handlers, ...limited, readsWhole };
   const connection = new Connection(shared, fd);
   const open = () => {
     if (!connection.closed) handlers.open?.(connection);

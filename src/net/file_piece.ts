@@ -39,6 +39,7 @@ export interface SendFileOptions {
 
 /** A part of a file. What it owns is closed when it is sent: what it opened, and what it was given to close. */
 export class FilePiece implements Piece {
+  next: Piece | null = null;
   readonly syscall = "sendfile";
   readonly copied = false;
   readonly owned = true;

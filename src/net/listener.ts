@@ -27,9 +27,9 @@ import { Connection } from "./connection.ts";
 import { Exhaustion } from "./exhaustion.ts";
 import { adoptedListener, listeningSocket } from "./listening_socket.ts";
 import {
-  BUFFER_MAX,
   checkListenOptions,
   type ConnectionHandlers,
+  connectionOptions,
   type ConnectionParts,
   type ListenOptions,
 } from "./options.ts";
@@ -80,11 +80,11 @@ export class Listener implements Disposable {
     handlers: ConnectionHandlers,
   ) {
     checkListenOptions(options, handlers);
+    const limits = connectionOptions(options);
     const {
       exclusive = true,
       acceptBatch = 64,
       connectionsMax = Infinity,
-      bufferMax = BUFFER_MAX,
       onExhausted = "wait",
     } = options;
     this.#parts = parts;
@@ -101,7 +101,7 @@ export class Listener implements Disposable {
     this.#connectionParts = {
       parts,
       handlers,
-      bufferMax,
+      ...limits,
       readsWhole: isInternet(this.#localAddress),
       notesActivity: this.#exhaustion.notesActivity,
       closed: (connection) => this.#connectionClosed(connection),

@@ -42,8 +42,23 @@ export interface ConnectionHandlers {
   error?(connection: Connection, error: SystemError): void;
 }
 
+/** What a connection may be told, whichever way it was made. */
+export interface AdoptOptions {
+  /** Bytes that the connection buffers for a slow reader. @default {262144} */
+  bufferMax?: number;
+  /**
+   * Whether what handlers write in one round of the loop goes out together, with
+   * one system call, after the read handlers of that round: for answers that are
+   * written in small pieces, or come from several other connections. What is
+   * written is copied first, and counts as buffered until then; `drain` follows.
+   * Writes of more than 16 KiB, or than `bufferMax`, go out at once, as all do
+   * without this. @default {false}
+   */
+  mergeWrites?: boolean;
+}
+
 /** Where and how to listen. */
-export interface ListenOptions {
+export interface ListenOptions extends AdoptOptions {
   /** An IPv4 or IPv6 address in text form. @default {"127.0.0.1"} */
   hostname?: string;
   /** A port from 0 to 65535; 0 picks a free one. @default {0} */
@@ -102,14 +117,6 @@ export interface ListenOptions {
    * backlog has been empty. @default {"wait"}
    */
   onExhausted?: ExhaustedPolicy;
-  /** Bytes that each connection buffers for a slow reader. @default {262144} */
-  bufferMax?: number;
-}
-
-/** How to take over a connection. */
-export interface AdoptOptions {
-  /** Bytes that the connection buffers for a slow reader. @default {262144} */
-  bufferMax?: number;
 }
 
 /** Where to connect. */
@@ -143,6 +150,8 @@ export interface ConnectionParts {
   readonly handlers: ConnectionHandlers;
   /** Bytes buffered for a slow reader. */
   readonly bufferMax: number;
+  /** Writes of so many bytes, at the most, go out together; 0 for none. */
+  readonly mergedMax: number;
   /** Whether one read takes all there is, buffer permitting: TCP. */
   readonly readsWhole: boolean;
   /** Whether somebody asks which connections are idle. */
@@ -152,7 +161,10 @@ export interface ConnectionParts {
 }
 
 /** The default of `bufferMax`. */
-export const BUFFER_MAX: number = 256 * 1024;
+const BUFFER_MAX: number = 256 * 1024;
+
+/** Longer writes go out at once: copying them would cost what the call does. */
+const MERGED_BYTES_MAX = 16 * 1024;
 
 /** Throws a RangeError unless `value` is an integer in the range. */
 export function checkInteger(
@@ -226,12 +238,21 @@ export function checkListenOptions(
   handlers: ConnectionHandlers,
 ): void {
   checkArguments("listen", options, handlers, CONNECTION_HANDLERS);
-  const { acceptBatch = 1, connectionsMax = Infinity, bufferMax = 0 } = options;
+  const { acceptBatch = 1, connectionsMax = Infinity } = options;
   checkInteger("acceptBatch", acceptBatch, 1, 0x7fffffff);
   if (connectionsMax !== Infinity) {
     checkInteger("connectionsMax", connectionsMax, 1, 0x7fffffff);
   }
+}
+
+/** What is to be told to each connection, with defaults. Throws a RangeError. */
+export function connectionOptions(
+  options: AdoptOptions,
+): Pick<ConnectionParts, "bufferMax" | "mergedMax"> {
+  const { bufferMax = BUFFER_MAX, mergeWrites = false } = options;
   checkInteger("bufferMax", bufferMax, 0, 0x7fffffff);
+  const mergedMax = mergeWrites ? Math.min(MERGED_BYTES_MAX, bufferMax) : 0;
+  return { bufferMax, mergedMax };
 }
 
 /** Throws a TypeError unless `value` is a string. */

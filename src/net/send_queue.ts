@@ -12,8 +12,13 @@ import type { SystemCalls } from "../../ffi/mod.ts";
 /** The size of a block; a larger write has a block of its own. */
 const BLOCK_BYTES = 16 * 1024;
 
+/** Blocks that a thread keeps for use again: 1 MiB. */
+const SPARE_BLOCKS_MAX = 64;
+
 /** Something that waits to be sent. */
 export interface Piece {
+  /** What follows it in its queue, which is the queue's to say. */
+  next: Piece | null;
   /** The system call that sends it, and what that is about, for errors. */
   readonly syscall: string;
   readonly address?: string;
@@ -31,15 +36,19 @@ export interface Piece {
 
 /** Copies of bytes. */
 class Block implements Piece {
+  next: Piece | null = null;
   readonly syscall = "send";
   readonly copied = true;
   readonly owned = true;
   readonly #bytes: Uint8Array;
   #start = 0;
   #end = 0;
+  /** What was sent last, from the start: messages are often of one length. */
+  #view: Uint8Array;
 
   constructor(length: number) {
     this.#bytes = new Uint8Array(length);
+    this.#view = this.#bytes;
   }
 
   get sent(): boolean {
@@ -49,36 +58,59 @@ class Block implements Piece {
   /** Takes what there is room for of the bytes from `from` to `to`; returns the count. */
   add(bytes: Bytes, from: number, to: number): number {
     const count = Math.min(this.#bytes.length - this.#end, to - from);
-    this.#bytes.set(bytes.subarray(from, from + count), this.#end);
+    const whole = count === bytes.length;
+    this.#bytes.set(
+      whole ? bytes : bytes.subarray(from, from + count),
+      this.#end,
+    );
     this.#end += count;
     return count;
   }
 
   send(calls: SystemCalls, fd: number, bytesMax: number): number {
     const end = Math.min(this.#end, this.#start + bytesMax);
-    const bytes = this.#bytes.subarray(this.#start, end);
+    if (this.#start === 0 && end !== this.#view.length) {
+      this.#view = this.#bytes.subarray(0, end);
+    }
+    const bytes = this.#start === 0
+      ? this.#view
+      : this.#bytes.subarray(this.#start, end);
     const count = calls.send(fd, bytes, MSG_NOSIGNAL);
     if (count > 0) this.#start += count;
     return count;
   }
 
-  close(): void {}
+  close(): void {
+    if (this.#bytes.length !== BLOCK_BYTES) return;
+    if (spare.length === SPARE_BLOCKS_MAX) return;
+    this.#start = 0;
+    this.#end = 0;
+    spare.push(this);
+  }
 }
 
-/** A queue of pieces. */
+const spare: Block[] = [];
+
+function blockFor(length: number): Block {
+  if (length > BLOCK_BYTES) return new Block(length);
+  return spare.pop() ?? new Block(BLOCK_BYTES);
+}
+
+/** A queue of pieces, linked: an array would be allocated anew once it was empty. */
 export class SendQueue {
-  readonly #pieces: Piece[] = [];
+  #first: Piece | null = null;
+  #last: Piece | null = null;
   /** The last piece, if it is a block that may have room. */
   #open: Block | null = null;
 
   /** Whether nothing waits. */
   get empty(): boolean {
-    return this.#pieces.length === 0;
+    return this.#first === null;
   }
 
-  /** The piece whose turn it is; there must be one. */
-  get first(): Piece {
-    return this.#pieces[0];
+  /** The piece whose turn it is; null if nothing waits. */
+  get first(): Piece | null {
+    return this.#first;
   }
 
   /** Adds a copy of `count` bytes from `offset` on. */
@@ -86,23 +118,29 @@ export class SendQueue {
     const end = offset + count;
     const from = offset + (this.#open?.add(bytes, offset, end) ?? 0);
     if (from === end) return;
-    const block = new Block(Math.max(end - from, BLOCK_BYTES));
+    const block = blockFor(end - from);
     block.add(bytes, from, end);
-    this.#pieces.push(block);
+    this.add(block);
     this.#open = block;
   }
 
   /** Adds a piece. */
   add(piece: Piece): void {
-    this.#pieces.push(piece);
+    if (this.#last === null) this.#first = piece;
+    else this.#last.next = piece;
+    this.#last = piece;
     this.#open = null;
   }
 
   /** Takes the first piece out. */
   shift(): void {
-    const piece = this.#pieces.shift();
+    const piece = this.#first;
+    if (piece === null) return;
+    this.#first = piece.next;
+    if (piece.next === null) this.#last = null;
+    piece.next = null;
     if (piece === this.#open) this.#open = null;
-    piece?.close();
+    piece.close();
   }
 
   /** Drops all pieces. */

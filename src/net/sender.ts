@@ -7,7 +7,7 @@
 import { type Bytes, EAGAIN, EINTR, SHUT_WR } from "../../ffi/mod.ts";
 import { SystemError } from "../../ffi/mod.ts";
 import type { FdEvent } from "../fd_event.ts";
-import { writeAgain } from "../interest.ts";
+import { queueWrite, writeAgain } from "../interest.ts";
 import { type Piece, SendQueue } from "./send_queue.ts";
 
 /** Bytes sent for one event before other descriptors have their turn. */
@@ -44,6 +44,10 @@ export class Sender {
   #queue: SendQueue | null = null;
   /** The write handler is wanted: something could not be sent at once. */
   #flushing = false;
+  /** What is queued waits for the end of the round, and not for the kernel. */
+  #merging = false;
+  /** Whether there will be another queue soon. */
+  #merges = false;
 
   constructor(event: FdEvent) {
     this.event = event;
@@ -57,6 +61,15 @@ export class Sender {
   /** Whether nothing is queued. */
   get empty(): boolean {
     return this.#queue === null || this.#queue.empty;
+  }
+
+  /** Has the write handler run in this round for what is queued from here on. */
+  merge(): void {
+    if (this.#flushing) return;
+    this.#flushing = true;
+    this.#merging = true;
+    this.#merges = true;
+    queueWrite(this.event);
   }
 
   /**
@@ -119,18 +132,23 @@ export class Sender {
   flush(): number {
     if (this.#queue !== null) {
       const left = this.#advance(this.#queue);
-      if (left !== DRAINED) return left;
+      if (left === MORE && this.#merging) this.event.enableWrite();
+      if (left !== DRAINED) {
+        this.#merging = false;
+        return left;
+      }
     }
     if (!this.#flushing) return IDLE;
-    this.#queue = null;
+    if (!this.#merges) this.#queue = null;
     this.#flushing = false;
+    this.#merging = false;
     muteWrites(this.event);
     return DRAINED;
   }
 
   /** What a negative errno of one of these methods was about. */
   failure(errno: number): SystemError {
-    const piece = this.empty ? undefined : this.#queue?.first;
+    const piece = this.#queue?.first;
     const fd = this.event.fd;
     const { syscall = "send", address } = piece ?? {};
     return new SystemError(
@@ -163,13 +181,14 @@ export class Sender {
   #advance(queue: SendQueue): number {
     const { calls } = this.event.parts;
     let budget = BUDGET_BYTES;
-    while (!queue.empty) {
+    for (;;) {
+      const piece = queue.first;
+      if (piece === null) return DRAINED;
       if (budget <= 0) {
         // The kernel would not report the room that is still there.
         writeAgain(this.event);
         return MORE;
       }
-      const piece = queue.first;
       const count = piece.send(calls, this.event.fd, budget);
       if (count >= 0) {
         budget -= count;
@@ -183,6 +202,5 @@ export class Sender {
         return count;
       }
     }
-    return DRAINED;
   }
 }

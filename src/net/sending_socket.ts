@@ -81,7 +81,11 @@ export abstract class SendingSocket extends StreamSocket {
       return this.sender.queueChunks(chunks, 0, bufferMax, false);
     }
     let sent = 0;
-    if (this.allSent) {
+    if (
+      this.shared.mergedMax > 0 && lengthOf(chunks) <= this.shared.mergedMax
+    ) {
+      this.sender.merge();
+    } else if (this.allSent) {
       this.activity?.sent();
       sent = sendChunks(this.event, chunks);
       if (sent < 0) return this.#refused(sent);
@@ -246,7 +250,9 @@ export abstract class SendingSocket extends StreamSocket {
       return this.sender.queueBytes(bytes, 0, bufferMax, false);
     }
     let sent = 0;
-    if (this.allSent) {
+    if (bytes.length <= this.shared.mergedMax) {
+      this.sender.merge();
+    } else if (this.allSent) {
       if (this.activity !== null) this.activity.sent();
       sent = sendBytes(this.event, bytes);
       if (sent === bytes.length) return sent;
@@ -269,4 +275,10 @@ export abstract class SendingSocket extends StreamSocket {
       throw new SystemError(syscall, EPIPE, { fd: this.event.fd });
     }
   }
+}
+
+function lengthOf(chunks: readonly Bytes[]): number {
+  let length = 0;
+  for (const chunk of chunks) length += chunk.length;
+  return length;
 }

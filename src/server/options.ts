@@ -57,10 +57,12 @@ export interface ServerOptions
 
 /** The options that concern a worker's connections: what it is told of them. */
 export function workerOptions(options: ServerOptions): ListenOptions {
-  const { acceptBatch, bufferMax, connectionsMax, onExhausted } = options;
+  const { acceptBatch, bufferMax, mergeWrites, connectionsMax, onExhausted } =
+    options;
   return {
     ...(acceptBatch === undefined ? {} : { acceptBatch }),
     ...(bufferMax === undefined ? {} : { bufferMax }),
+    ...(mergeWrites === undefined ? {} : { mergeWrites }),
     ...(connectionsMax === undefined ? {} : { connectionsMax }),
     ...(onExhausted === undefined ? {} : { onExhausted }),
   };

@@ -97,11 +97,9 @@ class Serving implements ServerWorker {
       const fd = duplicate(socket);
       this.#listener = this.#engine.listen({ ...listen, fd }, counted);
     }
-    const { bufferMax } = listen;
-    const limits = bufferMax === undefined ? {} : { bufferMax };
     // Counted before it is open: an order to drain may come right behind it.
     const descriptor = (fd: number) => {
-      this.connections.add(this.#engine.adopt(fd, counted, limits));
+      this.connections.add(this.#engine.adopt(fd, counted, listen));
     };
     return this.#engine.inbox(
       { sendersMax: 1, descriptor },

@@ -22,15 +22,15 @@ function readEvents(trigger: "edge" | "level"): void {
   event.close();
 }
 
-/** Connections that send a message to and fro. */
-function messages(trigger: "edge" | "level"): void {
+/** Connections that send a message to and fro; merged or not. */
+function messages(trigger: "edge" | "level", mergeWrites: boolean): void {
   using engine = new Engine({ trigger });
   const echo = (connection: Connection, chunk: Uint8Array) => {
     connection.write(chunk);
   };
-  const listener = engine.listen({}, { data: echo });
+  const listener = engine.listen({ mergeWrites }, { data: echo });
   for (let index = 0; index < 20; index++) {
-    engine.connect({ port: listener.port }, {
+    engine.connect({ port: listener.port, mergeWrites }, {
       open: (connection) => echo(connection, new Uint8Array(64)),
       data(connection, chunk) {
         echo(connection, chunk);
@@ -56,5 +56,6 @@ function timers(): void {
 const [, , what, trigger] = argv;
 const mode = trigger === "level" ? "level" : "edge";
 if (what === "events") readEvents(mode);
-else if (what === "messages") messages(mode);
+else if (what === "messages") messages(mode, false);
+else if (what === "merged") messages(mode, true);
 else timers();

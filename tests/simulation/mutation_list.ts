@@ -227,4 +227,11 @@ export const MUTATIONS: readonly Mutation[] = [
     to: "",
     program: "connections",
   },
+  {
+    name: "forget merged writes that the kernel did not take",
+    file: "src/net/sender.ts",
+    from: "if (left === MORE && this.#merging) this.event.enableWrite();",
+    to: "",
+    program: "connections",
+  },
 ];

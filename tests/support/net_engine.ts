@@ -1,4 +1,5 @@
 /** Engines for tests of the network: both triggers, turned until something holds. */
+import { Buffer } from "node:buffer";
 import type {
   Connection,
   ConnectionHandlers,
@@ -9,6 +10,7 @@ import { Engine } from "../../mod.ts";
 import { systemCalls } from "../../ffi/mod.ts";
 import { CountingCalls } from "./counting_calls.ts";
 import { test } from "./descriptors.ts";
+import type { Peer } from "./net_peer.ts";
 
 /** The two kinds of engine. */
 export const TRIGGERS: readonly Trigger[] = ["edge", "level"];
@@ -71,6 +73,25 @@ export function runUntil(engine: Engine, condition: () => boolean): void {
       throw new Error(`It never came to ${condition}`);
     }
   }
+}
+
+/** Turns the engine until the peer has received `length` bytes. */
+export function receive(
+  engine: Engine,
+  peer: Pick<Peer, "receive">,
+  length: number,
+): Buffer {
+  const chunks: Uint8Array[] = [];
+  let received = 0;
+  runUntil(engine, () => {
+    const chunk = peer.receive();
+    if (typeof chunk !== "string") {
+      chunks.push(chunk);
+      received += chunk.length;
+    }
+    return received >= length;
+  });
+  return Buffer.concat(chunks);
 }
 
 /** What has work for so many turns never comes to rest. */

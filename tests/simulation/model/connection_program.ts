@@ -133,7 +133,7 @@ export class ConnectionRun {
   #connect(
     step: Extract<ConnectionStep, { do: "accept" | "connect" | "refused" }>,
   ): void {
-    const { bufferMax, hasEnd } = this.#scenario;
+    const { bufferMax, mergeWrites, hasEnd } = this.#scenario;
     const stream = 2 * this.#links.length;
     if (step.do === "accept") {
       const address = this.#listener.localAddress;
@@ -151,7 +151,8 @@ export class ConnectionRun {
     // A connection that its peer has no room to accept would be taken for another.
     const reserve = this.#network.reserve();
     if (reserve < 0) return;
-    const connection = this.#tryConnect({ bufferMax, ...place }, handlers);
+    const options = { bufferMax, mergeWrites, ...place };
+    const connection = this.#tryConnect(options, handlers);
     this.#network.giveBack(reserve);
     if (connection === null) return;
     const peer = refused ? null : this.#network.accept(stream + 1);
@@ -183,9 +184,10 @@ export class ConnectionRun {
       expect(connection.bufferedBytes > 0, () => `cannot detach: ${error}`);
       return;
     }
-    const { bufferMax } = this.#scenario;
+    const { bufferMax, mergeWrites } = this.#scenario;
     const handlers = this.#callbacks.handlers(() => link);
-    link.handedOver(this.#engine.adopt(fd, handlers, { bufferMax }));
+    const options = { bufferMax, mergeWrites };
+    link.handedOver(this.#engine.adopt(fd, handlers, options));
   }
 
   #add(at: number, link: Link): void {

@@ -34,6 +34,7 @@ export interface ConnectionScenario {
   readonly trigger: Trigger;
   readonly family: "tcp" | "unix";
   readonly bufferMax: number;
+  readonly mergeWrites: boolean;
   readonly acceptBatch: number;
   readonly exclusive: boolean;
   readonly onExhausted: ExhaustedPolicy;
@@ -150,6 +151,7 @@ export const connectionScenarios: fc.Arbitrary<ConnectionScenario> = fc.record({
   trigger: fc.constantFrom("edge" as const, "level" as const),
   family: fc.constantFrom("tcp" as const, "unix" as const),
   bufferMax: fc.constantFrom(262_144, 5_000, 0),
+  mergeWrites: fc.boolean(),
   acceptBatch: fc.constantFrom(64, 2, 1),
   exclusive: fc.boolean(),
   onExhausted: fc.constantFrom<ExhaustedPolicy>("wait", "closeIdle", "shed"),
