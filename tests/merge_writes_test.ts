@@ -249,3 +249,16 @@ triggerTest(
     ]);
   },
 );
+
+countingTest(
+  "writing nothing sends nothing, and no drain follows",
+  (engine, counting) => {
+    const { peer, recorder } = open(engine, (connection) => {
+      assertEquals(connection.write(new Uint8Array(0)), 0);
+      assertEquals(connection.writev([]), 0);
+    });
+    assertEquals(callsOf(engine, counting, peer, recorder), "");
+    assertEquals(recorder.log, ["open", "data go"]);
+    peer.close();
+  },
+);

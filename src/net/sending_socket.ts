@@ -81,9 +81,7 @@ export abstract class SendingSocket extends StreamSocket {
       return this.sender.queueChunks(chunks, 0, bufferMax, false);
     }
     let sent = 0;
-    if (
-      this.shared.mergedMax > 0 && lengthOf(chunks) <= this.shared.mergedMax
-    ) {
+    if (this.shared.mergedMax > 0 && this.#merges(lengthOf(chunks))) {
       this.sender.merge();
     } else if (this.allSent) {
       this.activity?.sent();
@@ -250,7 +248,7 @@ export abstract class SendingSocket extends StreamSocket {
       return this.sender.queueBytes(bytes, 0, bufferMax, false);
     }
     let sent = 0;
-    if (bytes.length <= this.shared.mergedMax) {
+    if (this.#merges(bytes.length)) {
       this.sender.merge();
     } else if (this.allSent) {
       if (this.activity !== null) this.activity.sent();
@@ -259,6 +257,11 @@ export abstract class SendingSocket extends StreamSocket {
       if (sent < 0) return this.#refused(sent);
     }
     return sent + this.sender.queueBytes(bytes, sent, bufferMax, true);
+  }
+
+  /** Whether so many bytes go out together with others. */
+  #merges(length: number): boolean {
+    return length > 0 && length <= this.shared.mergedMax;
   }
 
   #refused(errno: number): number {
