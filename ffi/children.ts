@@ -3,7 +3,7 @@
 import { int32, type Memory, requireRoom } from "./arguments.ts";
 import { errnoCopy, errnoView } from "./errno.ts";
 import { siginfo_t } from "./layout_process.ts";
-import { children } from "./libc_proc.ts";
+import { children } from "./libc.ts";
 
 /**
  * waitid(2): fills a `siginfo_t` with how a child has ended, and takes it off

@@ -4,7 +4,7 @@ import { cString, int32 } from "./arguments.ts";
 import { SYS_getdents64 } from "./constants_process.ts";
 import { errnoCopy, errnoView } from "./errno.ts";
 import { dirent64 } from "./layout_process.ts";
-import { directories } from "./libc_proc.ts";
+import { directories } from "./libc.ts";
 import type { Bytes } from "./system_calls.ts";
 
 /**

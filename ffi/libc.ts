@@ -1,6 +1,6 @@
 /**
  * The C library's functions in use, by group, each parameter beside its C
- * declaration. Those of time, signals and processes are in `libc_process.ts`.
+ * declaration. Here are those of event loops, time, signals and processes.
  *
  * Types keep calls on the runtime's fast path: `ssize_t` is i32, as Linux moves
  * 0x7ffff000 bytes at most in one call, and `size_t` is u32.
@@ -12,12 +12,8 @@ import { Group } from "./group.ts";
 import type { SymbolTable } from "./runtime.ts";
 
 export { Group };
-export * from "./libc_aio.ts";
-export * from "./libc_messages.ts";
-export * from "./libc_inotify.ts";
-export * from "./libc_proc.ts";
-export * from "./libc_process.ts";
-export * from "./libc_transfer.ts";
+export * from "./libc_files.ts";
+export * from "./libc_sockets.ts";
 
 /** The calls of an event loop, from its first to its last. */
 export const epoll = new Group(
@@ -76,245 +72,176 @@ export const epollWaits = new Group(
   } as const satisfies SymbolTable,
 );
 
-/** The calls made most on descriptors that are no sockets. */
-export const files = new Group(
+/** Calls made on another thread: they answer with a promise, and lose errno. */
+export const threads = new Group(
   {
-    read: {
-      parameters: [
-        "i32", // int fd
-        "buffer", // void *buf
-        "u32", // size_t count
-      ],
-      result: "i32",
-    },
-    write: {
-      parameters: [
-        "i32", // int fd
-        "buffer", // const void *buf
-        "u32", // size_t count
-      ],
-      result: "i32",
-    },
-    fcntl: {
-      parameters: [
-        "i32", // int fd
-        "i32", // int cmd
-        "i32", // ... int arg
-      ],
-      result: "i32",
-    },
-  } as const satisfies SymbolTable,
-);
-
-/** More calls on descriptors and files. */
-export const moreFiles = new Group(
-  {
-    open: {
-      parameters: [
-        "buffer", // const char *pathname
-        "i32", // int flags
-        "u32", // ... mode_t mode
-      ],
-      result: "i32",
-    },
-    unlink: {
-      parameters: ["buffer" /* const char *pathname */],
-      result: "i32",
-    },
-    dup: { parameters: ["i32" /* int oldfd */], result: "i32" },
-    dup3: {
-      parameters: [
-        "i32", // int oldfd
-        "i32", // int newfd
-        "i32", // int flags
-      ],
-      result: "i32",
-    },
-    pipe2: {
-      parameters: [
-        "buffer", // int pipefd[2]
-        "i32", // int flags
-      ],
-      result: "i32",
-    },
-    ioctl: {
-      parameters: [
-        "i32", // int fd
-        "u32", // unsigned long request
-        "buffer", // ... void *argument
-      ],
-      result: "i32",
-    },
-    poll: {
+    ppoll: {
       parameters: [
         "buffer", // struct pollfd *fds
         "u32", // nfds_t nfds
-        "i32", // int timeout
+        "buffer", // const struct timespec *tmo_p
+        "buffer", // const sigset_t *sigmask
+      ],
+      result: "i32",
+      nonblocking: true,
+    },
+  } as const satisfies SymbolTable,
+);
+
+/** Descriptors that are counters. */
+export const eventfds = new Group(
+  {
+    eventfd: {
+      parameters: [
+        "u32", // unsigned int initval
+        "i32", // int flags
       ],
       result: "i32",
     },
   } as const satisfies SymbolTable,
 );
 
-/** Calls that move several pieces of memory. */
-export const vectors = new Group(
+/** The clock. */
+export const clocks = new Group(
   {
-    readv: {
+    clock_gettime: {
+      parameters: [
+        "i32", // clockid_t clockid
+        "buffer", // struct timespec *tp
+      ],
+      result: "i32",
+    },
+  } as const satisfies SymbolTable,
+);
+
+/** Descriptors that are timers. */
+export const timerfds = new Group(
+  {
+    timerfd_create: {
+      parameters: [
+        "i32", // int clockid
+        "i32", // int flags
+      ],
+      result: "i32",
+    },
+    timerfd_settime: {
       parameters: [
         "i32", // int fd
-        "buffer", // const struct iovec *iov
-        "i32", // int iovcnt
+        "i32", // int flags
+        "buffer", // const struct itimerspec *new_value
+        "buffer", // struct itimerspec *old_value
       ],
       result: "i32",
     },
-    writev: {
+    timerfd_gettime: {
       parameters: [
         "i32", // int fd
-        "buffer", // const struct iovec *iov
-        "i32", // int iovcnt
-      ],
-      result: "i32",
-    },
-    // Of no bytes it answers with the address of its buffer.
-    memset: {
-      parameters: [
-        "buffer", // void *s
-        "i32", // int c
-        "u32", // size_t n
-      ],
-      result: "u64",
-    },
-  } as const satisfies SymbolTable,
-);
-
-/** What a server does with sockets. */
-export const sockets = new Group(
-  {
-    socket: {
-      parameters: [
-        "i32", // int domain
-        "i32", // int type
-        "i32", // int protocol
-      ],
-      result: "i32",
-    },
-    bind: {
-      parameters: [
-        "i32", // int sockfd
-        "buffer", // const struct sockaddr *addr
-        "u32", // socklen_t addrlen
-      ],
-      result: "i32",
-    },
-    listen: {
-      parameters: [
-        "i32", // int sockfd
-        "i32", // int backlog
-      ],
-      result: "i32",
-    },
-    accept4: {
-      parameters: [
-        "i32", // int sockfd
-        "buffer", // struct sockaddr *addr
-        "buffer", // socklen_t *addrlen
-        "i32", // int flags
-      ],
-      result: "i32",
-    },
-    getsockname: {
-      parameters: [
-        "i32", // int sockfd
-        "buffer", // struct sockaddr *addr
-        "buffer", // socklen_t *addrlen
-      ],
-      result: "i32",
-    },
-    setsockopt: {
-      parameters: [
-        "i32", // int sockfd
-        "i32", // int level
-        "i32", // int optname
-        "buffer", // const void *optval
-        "u32", // socklen_t optlen
-      ],
-      result: "i32",
-    },
-    recv: {
-      parameters: [
-        "i32", // int sockfd
-        "buffer", // void *buf
-        "u32", // size_t len
-        "i32", // int flags
-      ],
-      result: "i32",
-    },
-    send: {
-      parameters: [
-        "i32", // int sockfd
-        "buffer", // const void *buf
-        "u32", // size_t len
-        "i32", // int flags
+        "buffer", // struct itimerspec *curr_value
       ],
       result: "i32",
     },
   } as const satisfies SymbolTable,
 );
 
-/** More calls on sockets. */
-export const moreSockets = new Group(
+/** Signals, sent and received. */
+export const signals = new Group(
   {
-    connect: {
+    signalfd: {
       parameters: [
-        "i32", // int sockfd
-        "buffer", // const struct sockaddr *addr
-        "u32", // socklen_t addrlen
+        "i32", // int fd
+        "buffer", // const sigset_t *mask
+        "i32", // int flags
       ],
       result: "i32",
     },
-    getpeername: {
+    pthread_sigmask: {
       parameters: [
-        "i32", // int sockfd
-        "buffer", // struct sockaddr *addr
-        "buffer", // socklen_t *addrlen
-      ],
-      result: "i32",
-    },
-    getsockopt: {
-      parameters: [
-        "i32", // int sockfd
-        "i32", // int level
-        "i32", // int optname
-        "buffer", // void *optval
-        "buffer", // socklen_t *optlen
-      ],
-      result: "i32",
-    },
-    socketpair: {
-      parameters: [
-        "i32", // int domain
-        "i32", // int type
-        "i32", // int protocol
-        "buffer", // int sv[2]
-      ],
-      result: "i32",
-    },
-    shutdown: {
-      parameters: [
-        "i32", // int sockfd
         "i32", // int how
+        "buffer", // const sigset_t *set
+        "buffer", // sigset_t *oldset
+      ],
+      result: "i32",
+    },
+    kill: {
+      parameters: [
+        "i32", // pid_t pid
+        "i32", // int sig
+      ],
+      result: "i32",
+    },
+    sigqueue: {
+      parameters: [
+        "i32", // pid_t pid
+        "i32", // int sig
+        "i32", // const union sigval value, its int
+      ],
+      result: "i32",
+    },
+    // By syscall(2), as the next: not in every C library.
+    tgkill: {
+      name: "syscall",
+      parameters: [
+        "i32", // long number
+        "i32", // pid_t tgid
+        "i32", // pid_t tid
+        "i32", // int sig
       ],
       result: "i32",
     },
   } as const satisfies SymbolTable,
 );
 
-/** Network interfaces. */
-export const interfaces = new Group(
+/** Processes and threads. */
+export const processes = new Group(
   {
-    if_nametoindex: {
-      parameters: ["buffer" /* const char *ifname */],
-      result: "u32",
+    getpid: { parameters: [], result: "i32" },
+    gettid: {
+      name: "syscall",
+      parameters: ["i32" /* long number */],
+      result: "i32",
+    },
+    pidfd_open: {
+      name: "syscall",
+      parameters: [
+        "i32", // long number
+        "i32", // pid_t pid
+        "u32", // unsigned int flags
+      ],
+      result: "i32",
+    },
+    pidfd_send_signal: {
+      name: "syscall",
+      parameters: [
+        "i32", // long number
+        "i32", // int pidfd
+        "i32", // int sig
+        "buffer", // siginfo_t *info
+        "u32", // unsigned int flags
+      ],
+      result: "i32",
+    },
+    execve: {
+      parameters: [
+        "buffer", // const char *pathname
+        "buffer", // char *const argv[]
+        "buffer", // char *const envp[]
+      ],
+      result: "i32",
+    },
+  } as const satisfies SymbolTable,
+);
+
+/** How children end. */
+export const children = new Group(
+  {
+    waitid: {
+      parameters: [
+        "i32", // idtype_t idtype
+        "i32", // id_t id
+        "buffer", // siginfo_t *infop
+        "i32", // int options
+      ],
+      result: "i32",
     },
   } as const satisfies SymbolTable,
 );
