@@ -4,7 +4,7 @@ import { int32, transferSize } from "./arguments.ts";
 import { IOCB_FLAG_RESFD } from "./aio.ts";
 import { io_event, iocb } from "./layout.ts";
 import type { Bytes } from "./system_calls.ts";
-import { addressOf } from "./vectors.ts";
+import { addressOf } from "./transfers.ts";
 
 /** Words of one `struct iocb`, and of one `struct io_event`. */
 const REQUEST_WORDS = iocb.size / 4;

@@ -1,4 +1,4 @@
-/** Calls on any descriptor, and on files. @module */
+/** Calls on any descriptor, and on files and directories. @module */
 
 import {
   cString,
@@ -8,8 +8,17 @@ import {
   transferSize,
   uint32,
 } from "./arguments.ts";
+import { SYS_getdents64 } from "./constants_process.ts";
 import { errnoCopy, errnoView } from "./errno.ts";
-import { epoll, eventfds, files, moreFiles } from "./libc.ts";
+import { architecture, dirent64 } from "./layout.ts";
+import {
+  directories,
+  epoll,
+  eventfds,
+  files,
+  fileStatus,
+  moreFiles,
+} from "./libc.ts";
 import type { Bytes } from "./system_calls.ts";
 
 /**
@@ -125,4 +134,106 @@ export function ioctl(
 ): number {
   const result = moreFiles.c.ioctl(int32(fd), uint32(request), argument);
   return result < 0 ? -(errnoView ?? errnoCopy())[0] : result;
+}
+
+/** The number of statx(2), as every C library can call it. */
+const SYS_statx = architecture === "x86_64" ? 332 : 291;
+
+/** `struct statx`, of which these fields are in use. */
+export const statx_layout = {
+  size: 256,
+  stx_mode: 28,
+  stx_ino: 32,
+  stx_size: 40,
+  stx_mtime_sec: 112,
+  stx_mtime_nsec: 120,
+  stx_dev_major: 136,
+  stx_dev_minor: 140,
+} as const;
+
+/** statx(2): relative paths start at the working directory. */
+export const AT_FDCWD: number = -100;
+/** statx(2): a symbolic link itself, not what it leads to. */
+export const AT_SYMLINK_NOFOLLOW = 0x100;
+/** statx(2): with an empty path: the descriptor itself. */
+export const AT_EMPTY_PATH = 0x1000;
+/** statx(2): what stat(2) tells. */
+export const STATX_BASIC_STATS = 0x7ff;
+/** The bits of a mode that say what kind of file it is. */
+export const S_IFMT = 0xf000;
+/** A socket. */
+export const S_IFSOCK = 0xc000;
+/** A regular file. */
+export const S_IFREG = 0x8000;
+/** A directory. */
+export const S_IFDIR = 0x4000;
+
+/**
+ * statx(2), Linux 4.11: fills a `struct statx`. Returns 0, or the negative
+ * errno.
+ */
+export function statx(
+  dirFd: number,
+  path: string,
+  flags: number,
+  mask: number,
+  status: Memory,
+): number {
+  requireRoom(status, statx_layout.size, "struct statx");
+  const result = fileStatus.c.statx(
+    SYS_statx,
+    int32(dirFd),
+    cString(path),
+    int32(flags),
+    uint32(mask),
+    status,
+  );
+  return result < 0 ? -(errnoView ?? errnoCopy())[0] : result;
+}
+
+/**
+ * getdents64(2): fills `buffer` with entries of an open directory, which
+ * {@linkcode entryNames} reads. Returns the bytes filled, 0 at the end, or the
+ * negative errno.
+ */
+export function getdents64(fd: number, buffer: Bytes): number {
+  const count = directories.c.getdents64(
+    SYS_getdents64,
+    int32(fd),
+    buffer,
+    buffer.byteLength,
+  );
+  return count < 0 ? -(errnoView ?? errnoCopy())[0] : count;
+}
+
+/** The names of the entries that fill `filled`. */
+export function entryNames(filled: Bytes): string[] {
+  const view = new DataView(
+    filled.buffer,
+    filled.byteOffset,
+    filled.byteLength,
+  );
+  const names: string[] = [];
+  const decoder = new TextDecoder();
+  let at = 0;
+  while (at < filled.byteLength) {
+    const next = at + view.getUint16(at + dirent64.d_reclen, true);
+    const name = filled.subarray(at + dirent64.d_name, next);
+    names.push(decoder.decode(name.slice(0, name.indexOf(0))));
+    at = next;
+  }
+  return names;
+}
+
+/**
+ * readlink(2): fills `buffer` with where a symbolic link leads, without a NUL,
+ * cut to what it holds. Returns the bytes filled, or the negative errno.
+ */
+export function readlink(path: string, buffer: Bytes): number {
+  const count = directories.c.readlink(
+    cString(path),
+    buffer,
+    buffer.byteLength,
+  );
+  return count < 0 ? -(errnoView ?? errnoCopy())[0] : count;
 }

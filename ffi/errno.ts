@@ -11,7 +11,6 @@
 
 import { builtin } from "./builtins.ts";
 import * as codes from "./errno_codes.ts";
-import * as lookupCodes from "./lookup_codes.ts";
 import { library } from "./library.ts";
 import type { BufferArgument, Pointer } from "./runtime.ts";
 
@@ -76,8 +75,7 @@ let names: Map<number, string> | null = null;
 export function errnoName(errno: number): string {
   const number = Math.abs(errno);
   names ??= new Map(
-    Object.entries({ ...codes, ...lookupCodes })
-      .map(([name, number]) => [number, name]),
+    Object.entries(codes).map(([name, number]) => [number, name]),
   );
   return names.get(number) ?? `E${number}`;
 }

@@ -6,7 +6,7 @@ import { IPPROTO_UDP, UDP_SEGMENT } from "./constants_socket.ts";
 import { cmsghdr, iovec, mmsghdr, msghdr } from "./layout.ts";
 import { messages } from "./libc.ts";
 import type { Bytes } from "./system_calls.ts";
-import { addressOf } from "./vectors.ts";
+import { addressOf } from "./transfers.ts";
 
 // Offsets in words of 32 bits.
 const STRIDE = mmsghdr.size >> 2;

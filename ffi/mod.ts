@@ -43,22 +43,27 @@ import {
   pread,
   pwrite,
 } from "./aio.ts";
-import { waitid } from "./children.ts";
 import {
   close,
   eventfd,
   fcntl,
+  getdents64,
   open,
   pipe2,
   read,
+  statx,
   unlink,
   write,
 } from "./descriptors.ts";
-import { getdents64 } from "./directories.ts";
-import { epoll_create1, epoll_ctl, epoll_pwait2, epoll_wait } from "./epoll.ts";
+import {
+  epoll_create1,
+  epoll_ctl,
+  epoll_pwait2,
+  epoll_wait,
+  waitReadable,
+} from "./epoll.ts";
 import { recvmmsg, recvmsg, sendmmsg, sendmsg } from "./messages.ts";
-import { waitReadable } from "./poll.ts";
-import { gettid, pidfd_open } from "./processes.ts";
+import { gettid, pidfd_open, waitid } from "./processes.ts";
 import { pthread_sigmask, signalfd } from "./signals.ts";
 import {
   accept4,
@@ -74,46 +79,31 @@ import {
   shutdown,
   socket,
 } from "./sockets.ts";
-import { statx } from "./status.ts";
 import type { SystemCalls } from "./system_calls.ts";
 import { clock_gettime, now, timerfd_create, timerfd_settime } from "./time.ts";
-import { sendfile, splice } from "./transfers.ts";
-import { writev } from "./vectors.ts";
+import { sendfile, splice, writev } from "./transfers.ts";
 
 export * from "./aio.ts";
 export * from "./aio_requests.ts";
-export * from "./children.ts";
-export { builtin, currentProcess } from "./builtins.ts";
 export * from "./constants.ts";
 export * from "./constants_process.ts";
-export * from "./constants_signal.ts";
 export * from "./constants_socket.ts";
 export * from "./control_messages.ts";
 export * from "./descriptors.ts";
-export * from "./directories.ts";
 export * from "./epoll.ts";
 export * from "./errno_codes.ts";
-export * from "./exec.ts";
 export * from "./inotify.ts";
 export * from "./layout.ts";
-export * from "./layout_process.ts";
-export * from "./lookup_codes.ts";
 export * from "./messages.ts";
-export * from "./multicast.ts";
 export * from "./name_lookup.ts";
-export * from "./poll.ts";
 export * from "./processes.ts";
-export * from "./runtime_errors.ts";
 export * from "./signal_listener_runtime_deno.ts";
 export * from "./signals.ts";
 export * from "./sockaddr.ts";
 export * from "./sockets.ts";
-export * from "./status.ts";
 export * from "./time.ts";
-export * from "./transfers.ts";
-export { readv, writev } from "./vectors.ts";
 export type { Memory } from "./arguments.ts";
-export { EpollEvents } from "./epoll_events.ts";
+export { builtin, currentProcess } from "./builtins.ts";
 export {
   check,
   errnoName,
@@ -122,6 +112,20 @@ export {
 } from "./errno.ts";
 export { LibraryError, type LibraryErrorCode } from "./library.ts";
 export type { Bytes, EventWords, SystemCalls } from "./system_calls.ts";
+export {
+  asRuntimeError,
+  runtimeError,
+  type RuntimeErrorName,
+} from "./this_runtime.ts";
+export {
+  readv,
+  sendfile,
+  splice,
+  SPLICE_F_MORE,
+  SPLICE_F_MOVE,
+  SPLICE_F_NONBLOCK,
+  writev,
+} from "./transfers.ts";
 
 /** The real system calls. */
 export const systemCalls: SystemCalls = {

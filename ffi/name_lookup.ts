@@ -5,7 +5,7 @@ import { builtin } from "./builtins.ts";
 import { cString } from "./arguments.ts";
 import { sockaddr_in6 } from "./layout.ts";
 import { library } from "./library.ts";
-import { EAI_AGAIN, EAI_FAIL, EAI_MEMORY, ENOTFOUND } from "./lookup_codes.ts";
+import { EAI_AGAIN, EAI_FAIL, EAI_MEMORY, ENOTFOUND } from "./errno_codes.ts";
 import { decodeAddress, type SocketAddress } from "./sockaddr.ts";
 
 /** Addresses taken of one name. */
@@ -32,7 +32,7 @@ interface LookupData {
 
 /** What is known of a name. */
 export interface LookupResult {
-  /** 0, a number of `lookup_codes.ts`, or an errno. */
+  /** 0, or a number of `errno_codes.ts`. */
   readonly errno: number;
   /** Its addresses, in the order to try them in; their ports are 0. */
   readonly addresses: SocketAddress[];

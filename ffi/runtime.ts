@@ -6,7 +6,7 @@
  * @module
  */
 
-import type { RuntimeErrorName } from "./runtime_errors.ts";
+import type { RuntimeErrorName } from "./this_runtime.ts";
 
 /** The C types in use, by the names that Deno gives them. */
 export type NativeType = "i32" | "u32" | "u64" | "buffer" | "pointer" | "void";
