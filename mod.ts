@@ -44,20 +44,19 @@ export {
 } from "./src/net/ancillary.ts";
 export { BaseSocket } from "./src/net/base_socket.ts";
 export { Connection } from "./src/net/connection.ts";
-export type { SendFileOptions } from "./src/net/file_piece.ts";
+export type { SendFileOptions } from "./src/net/pieces.ts";
 export {
   Datagram,
   type DatagramHandlers,
   type DatagramOptions,
 } from "./src/net/datagram.ts";
-export type { DatagramEndpoint } from "./src/net/datagram_options.ts";
-export { DatagramPeer } from "./src/net/datagram_peer.ts";
-export { DatagramSocket } from "./src/net/datagram_socket.ts";
+export type { DatagramEndpoint } from "./src/net/datagram_open.ts";
+export { DatagramPeer, DatagramSocket } from "./src/net/datagram_socket.ts";
 export type { ExhaustedPolicy } from "./src/net/exhaustion.ts";
 export {
   type InheritedListener,
   inheritedListeners,
-} from "./src/net/inherited.ts";
+} from "./src/net/listening_socket.ts";
 export { Listener } from "./src/net/listener.ts";
 export type {
   AdoptOptions,
@@ -74,19 +73,19 @@ export type {
 export {
   type KeepAliveOptions,
   StreamSocket,
+  type TcpInfo,
+  type TcpState,
 } from "./src/net/stream_socket.ts";
-export type { TcpInfo, TcpState } from "./src/net/tcp_info.ts";
 export type { EngineOptions, TimerOptions } from "./src/options.ts";
 export { Outbox, type PostOptions, type PostResult } from "./src/outbox.ts";
 export { type ProcessExit, ProcessWatch } from "./src/process_watch.ts";
 export { SignalBridge } from "./src/signal_bridge.ts";
-export type { SignalInfo } from "./src/signal_info.ts";
+export { type SignalInfo, SignalWatch } from "./src/signals.ts";
 export type {
   RealTimeSignalName,
   SignalName,
   StandardSignalName,
 } from "./src/signal_names.ts";
-export { SignalWatch } from "./src/signals.ts";
 export { withSignalsBlocked } from "./src/signals_blocked.ts";
 export type { EventState } from "./src/states.ts";
 export {
@@ -110,7 +109,7 @@ export {
   type InspectedTimers,
 } from "./src/watch/inspection.ts";
 export type { EngineTimings } from "./src/watch/timings.ts";
-export type { TraceEntry, TraceKind } from "./src/watch/trace_entry.ts";
+export type { TraceEntry, TraceKind } from "./src/watch/tracer.ts";
 export { alignedBuffer, SystemError } from "./ffi/mod.ts";
 export type {
   Bytes,

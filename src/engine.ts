@@ -23,10 +23,9 @@ import type {
 } from "./net/options.ts";
 import type { EngineOptions, TimerOptions } from "./options.ts";
 import type { EngineParts } from "./parts.ts";
-import { register } from "./register.ts";
-import type { SignalInfo } from "./signal_info.ts";
+import { register } from "./registry.ts";
+import { type SignalInfo, Signals, type SignalWatch } from "./signals.ts";
 import type { SignalName } from "./signal_names.ts";
-import { Signals, type SignalWatch } from "./signals.ts";
 import { Timer } from "./timers.ts";
 import { checkTimeout } from "./waiter.ts";
 import { EngineView } from "./watch/engine_view.ts";

@@ -6,16 +6,11 @@
  * @module
  */
 
-import { builtin } from "../ffi/mod.ts";
+import { builtin, SystemError } from "../ffi/mod.ts";
 import { Engine } from "./engine.ts";
 import type { InboxAddress } from "./mailbox.ts";
 import type { EngineOptions } from "./options.ts";
 import { Outbox } from "./outbox.ts";
-import {
-  failedReport,
-  reportedError,
-  type WorkerReport,
-} from "./worker_report.ts";
 
 /** What both runtimes have in a worker's global scope. */
 interface WorkerScope {
@@ -234,4 +229,48 @@ export function runEngineWorker(
   };
   // Not before: a message that comes while a module is loading is lost.
   scope.postMessage({ edgewise: "begun" });
+}
+
+/** A message from the worker, beside what its own code may post. */
+export type WorkerReport =
+  /** It waits for what it is to be started with. */
+  | { readonly edgewise: "begun" }
+  /** Its engine is about to run. */
+  | {
+    readonly edgewise: "ready";
+    readonly control: InboxAddress;
+    readonly value: unknown;
+  }
+  /** Its engine has stopped and is closed. */
+  | { readonly edgewise: "stopped" }
+  | { readonly edgewise: "failed"; readonly failure: Failure };
+
+/** An error on its way: structured clone keeps neither its class nor its fields. */
+interface Failure {
+  readonly error: unknown;
+  /** Of a SystemError. */
+  readonly system?: Pick<SystemError, "syscall" | "errno" | "fd" | "address">;
+}
+
+/** Reports a failure, whatever was thrown. */
+export function failedReport(error: unknown): WorkerReport {
+  if (error instanceof SystemError) {
+    return {
+      edgewise: "failed",
+      failure: { error: null, system: { ...error } },
+    };
+  }
+  try {
+    structuredClone(error);
+    return { edgewise: "failed", failure: { error } };
+  } catch {
+    // A function, say, or an error that holds one.
+    return { edgewise: "failed", failure: { error: new Error(String(error)) } };
+  }
+}
+
+/** What was thrown, as far as it came through. */
+export function reportedError({ error, system }: Failure): unknown {
+  if (system === undefined) return error;
+  return new SystemError(system.syscall, system.errno, system);
 }

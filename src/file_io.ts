@@ -20,10 +20,10 @@ import {
 import type { Bytes } from "../ffi/mod.ts";
 import type { FdEvent } from "./fd_event.ts";
 import type { OwnHandlers } from "./fd_handlers.ts";
-import { FileContext } from "./file_context.ts";
 import {
   checkBuffer,
   checkInteger,
+  FileContext,
   type FileDone,
   FileOperation,
 } from "./file_operations.ts";

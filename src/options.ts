@@ -6,7 +6,7 @@
 
 import type { LoopLimits } from "./loop.ts";
 import type { Trigger } from "./trigger.ts";
-import type { TraceEntry } from "./watch/trace_entry.ts";
+import type { TraceEntry } from "./watch/tracer.ts";
 
 /** Options of an {@linkcode Engine}. */
 export interface EngineOptions {

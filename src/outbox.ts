@@ -13,7 +13,7 @@ import {
 import type { SystemCalls } from "../ffi/mod.ts";
 import { type LaneWriter, NO_DESCRIPTOR } from "./lane.ts";
 import { type InboxAddress, Mailbox } from "./mailbox.ts";
-import { currentThread, isThreadGone, threadId } from "./thread.ts";
+import { currentThread, isThreadGone, threadId } from "./proc.ts";
 import { Waker } from "./wakeup.ts";
 
 /**

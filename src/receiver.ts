@@ -4,9 +4,8 @@
  * @module
  */
 
-import type { LaneReader } from "./lane.ts";
+import { type LaneReader, MessageBuffer } from "./lane.ts";
 import type { Mailbox } from "./mailbox.ts";
-import { MessageBuffer } from "./message_buffer.ts";
 import { Sleeper } from "./wakeup.ts";
 
 /** Messages taken from one lane before it is the next one's turn. */

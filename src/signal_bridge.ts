@@ -18,7 +18,7 @@ import type { FdEvent } from "./fd_event.ts";
 import type { OwnHandlers } from "./fd_handlers.ts";
 import { watchOwn } from "./own_event.ts";
 import type { EngineParts } from "./parts.ts";
-import { threadsNotBlocking } from "./signal_mask.ts";
+import { threadsNotBlocking } from "./signals_blocked.ts";
 import { blockableNumber, type StandardSignalName } from "./signal_names.ts";
 import { triggerRules } from "./trigger.ts";
 import { FAST } from "./work_queue.ts";

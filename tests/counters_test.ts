@@ -2,9 +2,13 @@
 import { assert, assertEquals, assertGreaterOrEqual } from "@std/assert";
 import { Engine, Outbox } from "../mod.ts";
 import { EFD_NONBLOCK, eventfd, systemCalls } from "../ffi/mod.ts";
-import { LANE_HEADER_BYTES, LaneReader, LaneWriter } from "../src/lane.ts";
+import {
+  LANE_HEADER_BYTES,
+  LaneReader,
+  LaneWriter,
+  MessageBuffer,
+} from "../src/lane.ts";
 import { Mailbox } from "../src/mailbox.ts";
-import { MessageBuffer } from "../src/message_buffer.ts";
 import { Receiver } from "../src/receiver.ts";
 import { Waker } from "../src/wakeup.ts";
 import { test } from "./support/descriptors.ts";

@@ -8,8 +8,12 @@ import {
   EFD_NONBLOCK,
   eventfd,
 } from "../ffi/mod.ts";
-import { LANE_HEADER_BYTES, LaneReader, LaneWriter } from "../src/lane.ts";
-import { MessageBuffer } from "../src/message_buffer.ts";
+import {
+  LANE_HEADER_BYTES,
+  LaneReader,
+  LaneWriter,
+  MessageBuffer,
+} from "../src/lane.ts";
 import { withSteps } from "./support/atomic_steps.ts";
 import { everyDescriptor, test } from "./support/descriptors.ts";
 import { replacing } from "./support/faulty_calls.ts";

@@ -5,9 +5,9 @@ import {
   LANE_HEADER_BYTES,
   LaneReader,
   LaneWriter,
+  MessageBuffer,
   recordBytes,
 } from "../src/lane.ts";
-import { MessageBuffer } from "../src/message_buffer.ts";
 
 class TestLane {
   readonly memory: SharedArrayBuffer;

@@ -3,7 +3,7 @@ import { declareTest } from "./support/runner.ts";
 import { assertEquals, assertNotEquals, assertThrows } from "@std/assert";
 import { systemCalls } from "../ffi/mod.ts";
 import { type InboxAddress, Mailbox } from "../src/mailbox.ts";
-import { currentThread, isThreadGone, threadId } from "../src/thread.ts";
+import { currentThread, isThreadGone, threadId } from "../src/proc.ts";
 import { Sleeper, Waker } from "../src/wakeup.ts";
 import { test } from "./support/descriptors.ts";
 import { replacing } from "./support/faulty_calls.ts";

@@ -12,7 +12,7 @@ import {
   SystemError,
 } from "../mod.ts";
 import { EMFILE } from "../ffi/mod.ts";
-import { Connecting } from "../src/net/connecting.ts";
+import { Connecting } from "../src/net/connect.ts";
 import {
   Connection as RawConnection,
   NO_SOCKET,

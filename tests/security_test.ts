@@ -7,7 +7,7 @@ const FILES: Record<string, string> = {
   "listen()": "src/net/options.ts",
   "connect()": "src/net/options.ts",
   "adopt()": "src/net/options.ts",
-  "datagram()": "src/net/datagram_options.ts",
+  "datagram()": "src/net/datagram_open.ts",
   "inbox()": "src/inbox.ts",
   "fileIo()": "src/file_io.ts",
   "new Engine()": "src/options.ts",

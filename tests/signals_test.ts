@@ -20,7 +20,7 @@ import {
   SIGUSR1,
   SIGUSR2,
 } from "../ffi/mod.ts";
-import { blocksAll } from "../src/signal_mask.ts";
+import { blocksAll } from "../src/signals_blocked.ts";
 import { signalNumber } from "../src/signal_names.ts";
 import { BLOCKED, scenarios } from "./children/signal_scenarios.ts";
 import { test } from "./support/descriptors.ts";

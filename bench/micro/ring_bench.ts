@@ -1,6 +1,10 @@
 /** A message through the ring between two workers, both ends in this one. */
-import { LANE_HEADER_BYTES, LaneReader, LaneWriter } from "../../src/lane.ts";
-import { MessageBuffer } from "../../src/message_buffer.ts";
+import {
+  LANE_HEADER_BYTES,
+  LaneReader,
+  LaneWriter,
+  MessageBuffer,
+} from "../../src/lane.ts";
 
 const CAPACITY = 64 * 1024;
 

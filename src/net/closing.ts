@@ -1,5 +1,6 @@
 /**
- * The last callbacks of a connection: what failed, then that it is closed.
+ * How far a connection has come, and its last callbacks: what failed, then that it
+ * is closed.
  *
  * @module
  */
@@ -8,6 +9,15 @@ import type { SystemError } from "../../ffi/mod.ts";
 import { CLOSE_QUEUE, type Task, TASK_WORK } from "../work_queue.ts";
 import type { Connection } from "./connection.ts";
 import type { ConnectionParts } from "./options.ts";
+
+/** Being established: resolved, or connected. */
+export const CONNECTING = 0;
+/** Established, or half closed. */
+export const OPEN = 1;
+/** Closed by the peer or by an error. From here on it counts as closed. */
+export const LOST = 2;
+/** Closed by the user. */
+export const CLOSED = 3;
 
 /** Waits in the close queue, so that no handler runs inside a verb. */
 export class Closing implements Task {

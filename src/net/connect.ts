@@ -1,14 +1,25 @@
 /**
  * Making connections: to an address or a name, and of a socket taken over.
  *
+ * Connecting does not wait: the name is looked up, then its addresses are tried in
+ * turn, until one answers, the time is over, or somebody cancels.
+ *
  * @module
  */
 
-import { encodeAddress } from "../../ffi/mod.ts";
+import {
+  EAGAIN,
+  EINPROGRESS,
+  EINTR,
+  encodeAddress,
+  ETIMEDOUT,
+  type SocketAddress,
+  SystemError,
+} from "../../ffi/mod.ts";
 import type { EngineParts } from "../parts.ts";
-import { FAST, TASK_WORK } from "../work_queue.ts";
-import { Connecting } from "./connecting.ts";
-import { Connection, NO_SOCKET } from "./connection.ts";
+import { Timer } from "../timers.ts";
+import { CONNECT_QUEUE, FAST, type Task, TASK_WORK } from "../work_queue.ts";
+import { Connection, type Connector, NO_SOCKET } from "./connection.ts";
 import {
   type AdoptOptions,
   checkArguments,
@@ -18,6 +29,7 @@ import {
   connectionOptions,
   type ConnectOptions,
 } from "./options.ts";
+import { type Lookup, lookUp } from "./resolver.ts";
 import {
   addressText,
   adoptedSocket,
@@ -96,4 +108,171 @@ export function adopt(
 export function isHostName(hostname: string): boolean {
   return typeof hostname === "string" && hostname.length <= HOST_NAME_MAX &&
     HOST_NAME.test(hostname);
+}
+
+/** The pauses between attempts at a unix socket whose backlog is full. */
+const RETRY_MIN_MS = 1;
+const RETRY_MAX_MS = 100;
+/** Attempts until such a connection fails with EAGAIN: about two minutes. */
+const RETRIES_MAX = 1200;
+/** How long an address is tried while there are others. */
+const ATTEMPT_MAX_MS = 10_000;
+
+/** When to give up. */
+export interface ConnectLimits {
+  readonly timeoutMs: number;
+  readonly signal: AbortSignal | undefined;
+}
+
+/** Establishes one connection. */
+export class Connecting implements Connector {
+  readonly #parts: EngineParts;
+  readonly #connection: Connection;
+  readonly #signal: AbortSignal | undefined;
+  /** The end of all attempts, Infinity for none. */
+  readonly #deadlineMs: number;
+  readonly #deadline: Timer | null = null;
+  #lookup: Lookup | null = null;
+  /** The pause before the same address is tried again, or the end of an attempt. */
+  #timer: Timer | null = null;
+  #addresses: SocketAddress[] = [];
+  #next = 0;
+  #retries = 0;
+  /** What is being tried, for errors. */
+  #target: string;
+  #stopped = false;
+
+  constructor(
+    parts: EngineParts,
+    connection: Connection,
+    target: string,
+    limits: ConnectLimits,
+  ) {
+    const { timeoutMs, signal } = limits;
+    this.#parts = parts;
+    this.#connection = connection;
+    this.#target = target;
+    this.#signal = signal;
+    this.#deadlineMs = Infinity;
+    connection.connector = this;
+    signal?.addEventListener("abort", this.#abort);
+    if (timeoutMs === Infinity) return;
+    const expired = () => this.#expired();
+    this.#deadline = new Timer(parts, timeoutMs, expired, false, 0);
+    this.#deadlineMs = this.#deadline.deadlineMs;
+  }
+
+  /** Looks a name up, and connects to what it is found to be. */
+  lookUp(name: string, port: number): void {
+    this.#lookup = {
+      name,
+      cancelled: false,
+      abandoned: () => this.#connection.close(),
+      resolved: (addresses, error) => {
+        if (error !== null) return this.#connection.connectFailed(error);
+        this.connectToAny(addresses.map((address) => ({ ...address, port })));
+      },
+    };
+    try {
+      lookUp(this.#parts, this.#lookup);
+    } catch (error) {
+      this.stop();
+      throw error;
+    }
+  }
+
+  /** Tries addresses in turn; there is at least one. */
+  connectToAny(addresses: SocketAddress[]): void {
+    this.#addresses = addresses;
+    this.#tryNext();
+  }
+
+  /** Connects the socket that the connection has. */
+  connect(address: SocketAddress): void {
+    this.#target = addressText(address);
+    const { calls } = this.#parts;
+    const result = calls.connect(this.#connection.fd, encodeAddress(address));
+    // An interrupted connect(2) goes on by itself.
+    if (result === 0 || result === -EINPROGRESS || result === -EINTR) {
+      this.#limitAttempt();
+      return this.#connection.awaitConnected();
+    }
+    if (result === -EAGAIN && !isInternet(address)) {
+      if (this.#retries < RETRIES_MAX) return this.#retry(address);
+    }
+    const about = { fd: this.#connection.fd, address: this.#target };
+    this.#failLater(new SystemError("connect", result, about));
+  }
+
+  failed(error: SystemError): void {
+    this.#timer?.cancel();
+    if (this.#next === this.#addresses.length) {
+      return this.#connection.connectFailed(error);
+    }
+    this.#tryNext();
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    if (this.#lookup !== null) this.#lookup.cancelled = true;
+    this.#timer?.cancel();
+    this.#deadline?.cancel();
+    this.#signal?.removeEventListener("abort", this.#abort);
+  }
+
+  readonly #abort = (): void => this.#connection.close();
+
+  #tryNext(): void {
+    const address = this.#addresses[this.#next++];
+    try {
+      const fd = streamSocket(this.#parts.calls, address);
+      this.#connection.useSocket(fd, addressText(address));
+    } catch (error) {
+      // No descriptor, or a family that this system does not have.
+      return this.failed(error as SystemError);
+    }
+    this.connect(address);
+  }
+
+  #retry(address: SocketAddress): void {
+    const pauseMs = Math.min(RETRY_MIN_MS * 2 ** this.#retries, RETRY_MAX_MS);
+    this.#retries++;
+    const again = () => this.connect(address);
+    this.#timer = new Timer(this.#parts, pauseMs, again, false, 0);
+  }
+
+  /** An address that does not answer must not take the time of the others. */
+  #limitAttempt(): void {
+    const others = this.#addresses.length - this.#next;
+    if (others === 0) return;
+    const leftMs = this.#deadlineMs - this.#parts.calls.now();
+    const attemptMs = Math.min(ATTEMPT_MAX_MS, leftMs / (others + 1));
+    const over = () => this.failed(this.#timedOut());
+    this.#timer = new Timer(this.#parts, attemptMs, over, false, 0);
+  }
+
+  #expired(): void {
+    this.#connection.connectFailed(this.#timedOut());
+  }
+
+  #timedOut(): SystemError {
+    const { fd } = this.#connection;
+    const about = fd < 0
+      ? { address: this.#target }
+      : { fd, address: this.#target };
+    return new SystemError("connect", ETIMEDOUT, about);
+  }
+
+  /** So that no handler runs inside `connect()`. */
+  #failLater(error: SystemError): void {
+    const task: Task = {
+      source: this.#connection,
+      run: () => {
+        if (!this.#stopped) this.failed(error);
+        return 1;
+      },
+    };
+    this.#parts.queues.push(CONNECT_QUEUE, task, TASK_WORK);
+    this.#parts.touched();
+  }
 }

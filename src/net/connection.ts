@@ -13,11 +13,10 @@ import { isTroubled } from "../reported.ts";
 import { streamRules } from "../trigger.ts";
 import { CONNECT_QUEUE, WRITE_QUEUE } from "../work_queue.ts";
 import { Activity, type TimeoutKind } from "./activity.ts";
-import { Closing } from "./closing.ts";
+import { CLOSED, Closing, CONNECTING, LOST, OPEN } from "./closing.ts";
 import type { ConnectionParts } from "./options.ts";
 import { ReceivingSocket } from "./receiving_socket.ts";
 import { muteWrites } from "./sender.ts";
-import { CLOSED, CONNECTING, LOST, OPEN } from "./stage.ts";
 
 /** Stands for the socket until there is one. */
 export const NO_SOCKET = -1;

@@ -23,16 +23,15 @@ import {
   batchPool,
   type ReceiveBatch,
 } from "./datagram_batch.ts";
-import { openDatagram } from "./datagram_open.ts";
 import {
   type DatagramHandlers,
   datagramLimits,
   type DatagramOptions,
-} from "./datagram_options.ts";
-import { DatagramPeer } from "./datagram_peer.ts";
+  openDatagram,
+} from "./datagram_open.ts";
+import { DatagramPeer, DatagramSocket } from "./datagram_socket.ts";
 import { DatagramReports } from "./datagram_reports.ts";
 import { DatagramSender } from "./datagram_sender.ts";
-import { DatagramSocket } from "./datagram_socket.ts";
 import { checkBytes } from "./options.ts";
 import type { SocketFile } from "./unix_path.ts";
 

@@ -7,7 +7,7 @@
 
 import { MessageVector, MSG_TRUNC } from "../../ffi/mod.ts";
 import type { EngineParts } from "../parts.ts";
-import { ADDRESS_BYTES, DatagramPeer } from "./datagram_peer.ts";
+import { ADDRESS_BYTES, DatagramPeer } from "./datagram_socket.ts";
 
 /** Views kept for each message, so that few lengths in turn allocate nothing. */
 const VIEWS = 8;

@@ -9,7 +9,7 @@ import { SystemError } from "../../ffi/mod.ts";
 import type { EngineParts } from "../parts.ts";
 import { CLOSE_QUEUE, type Task, TASK_WORK } from "../work_queue.ts";
 import type { Datagram } from "./datagram.ts";
-import type { DatagramHandlers } from "./datagram_options.ts";
+import type { DatagramHandlers } from "./datagram_open.ts";
 
 /** Errors that wait to be told; more of them are counted only. */
 const ERRORS_MAX = 64;

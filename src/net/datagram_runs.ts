@@ -13,7 +13,7 @@ import {
   SEGMENTS_SPACE,
 } from "../../ffi/mod.ts";
 import type { EngineParts } from "../parts.ts";
-import { DatagramPeer } from "./datagram_peer.ts";
+import { DatagramPeer } from "./datagram_socket.ts";
 import { addressText } from "./socket.ts";
 
 /** The most messages that one sendmmsg(2) takes (UIO_MAXIOV). */

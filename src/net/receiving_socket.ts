@@ -9,9 +9,9 @@ import { EAGAIN, EINTR } from "../../ffi/mod.ts";
 import { readAgain } from "../interest.ts";
 import { readsShort } from "../reported.ts";
 import { RECEIVE_BYTES } from "./receive_buffer.ts";
-import { PipePiece } from "./pipe_piece.ts";
+import { PipePiece } from "./pieces.ts";
 import { SendingSocket } from "./sending_socket.ts";
-import { LOST, OPEN } from "./stage.ts";
+import { LOST, OPEN } from "./closing.ts";
 
 /** Bytes read for one event before other descriptors have their turn. */
 const READ_BUDGET_BYTES = 4 * RECEIVE_BYTES;

@@ -8,12 +8,11 @@
 import { type Bytes, EPIPE, SystemError } from "../../ffi/mod.ts";
 import type { FdEvent } from "../fd_event.ts";
 import type { Activity } from "./activity.ts";
-import { FilePiece, type SendFileOptions } from "./file_piece.ts";
+import { FilePiece, type SendFileOptions } from "./pieces.ts";
 import { checkBytes, type ConnectionParts } from "./options.ts";
-import { sendBytes, sendChunks } from "./send_direct.ts";
-import type { Piece } from "./send_queue.ts";
+import { type Piece, sendBytes, sendChunks } from "./send_queue.ts";
 import { DRAINED, Sender } from "./sender.ts";
-import { CLOSED, CONNECTING, LOST, OPEN } from "./stage.ts";
+import { CLOSED, CONNECTING, LOST, OPEN } from "./closing.ts";
 import { StreamSocket } from "./stream_socket.ts";
 
 /** What a {@linkcode Connection} sends, and how. */

@@ -1,17 +1,41 @@
-/**
- * System calls in the form of strace(1).
- *
- * @module
- */
+/** System calls and epoll masks as text, in the form of strace(1). @module */
 
 import {
   EPOLL_CTL_ADD,
   EPOLL_CTL_DEL,
   EPOLL_CTL_MOD,
+  EPOLLERR,
+  EPOLLET,
   EpollEvents,
+  EPOLLEXCLUSIVE,
+  EPOLLHUP,
+  EPOLLIN,
+  EPOLLONESHOT,
+  EPOLLOUT,
+  EPOLLPRI,
+  EPOLLRDHUP,
   errnoName,
 } from "../../ffi/mod.ts";
-import { maskNames } from "./masks.ts";
+
+const BITS: readonly (readonly [string, number])[] = [
+  ["EPOLLIN", EPOLLIN],
+  ["EPOLLPRI", EPOLLPRI],
+  ["EPOLLOUT", EPOLLOUT],
+  ["EPOLLERR", EPOLLERR],
+  ["EPOLLHUP", EPOLLHUP],
+  ["EPOLLRDHUP", EPOLLRDHUP],
+  ["EPOLLEXCLUSIVE", EPOLLEXCLUSIVE],
+  ["EPOLLONESHOT", EPOLLONESHOT],
+  ["EPOLLET", EPOLLET],
+];
+
+/** The names of a mask's bits; what has no name here comes last, in hex. */
+export function maskNames(mask: number): string[] {
+  const names = BITS.filter(([, bit]) => (mask & bit) !== 0)
+    .map(([name]) => name);
+  const rest = BITS.reduce((rest, [, bit]) => rest & ~bit, mask);
+  return rest === 0 ? names : [...names, `0x${(rest >>> 0).toString(16)}`];
+}
 
 const OPERATIONS = new Map([
   [EPOLL_CTL_ADD, "EPOLL_CTL_ADD"],

@@ -8,8 +8,7 @@
 import { builtin, type SystemCalls } from "../../ffi/mod.ts";
 import type { Loop } from "../loop.ts";
 import type { EngineView } from "./engine_view.ts";
-import { ownerOf } from "./owner.ts";
-import { intercept, type Watcher } from "./watcher.ts";
+import { intercept, ownerOf, type Watcher } from "./watcher.ts";
 
 /** What is published to the channel `"edgewise:engine"`. */
 export interface EngineMessage {

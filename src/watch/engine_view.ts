@@ -1,5 +1,6 @@
 /**
- * What can be seen of an engine.
+ * What can be seen of an engine, and the ways to watch it that its options ask
+ * for.
  *
  * @module
  */
@@ -9,8 +10,11 @@ import { Loop } from "../loop.ts";
 import type { EngineMetrics } from "../metrics.ts";
 import { engineLimits, type EngineOptions } from "../options.ts";
 import { triggerRules } from "../trigger.ts";
+import { Channels } from "./channels.ts";
 import { EngineInspection } from "./inspection.ts";
-import { watchers } from "./watchers.ts";
+import { Timings } from "./timings.ts";
+import { Tracer } from "./tracer.ts";
+import type { Watcher } from "./watcher.ts";
 
 /** What can be seen of an {@linkcode Engine}, whether or not it is running. */
 export abstract class EngineView {
@@ -81,4 +85,20 @@ export abstract class EngineView {
     if (closed) return `Engine { fd: ${this.fd}, closed: true }`;
     return `Engine { fd: ${this.fd}, descriptors: ${registry.size}, timers: ${timers.count}, queued: ${queues.length} }`;
   }
+}
+
+/** None where nothing is asked for. */
+export function watchers(
+  options: EngineOptions,
+  engine: EngineView,
+): Watcher[] {
+  const { timings = false, channels = false, trace = false } = options;
+  const watchers: Watcher[] = [];
+  // First, so that it does not time the others.
+  if (timings) watchers.push(new Timings());
+  if (channels) watchers.push(new Channels(engine));
+  if (trace === true) {
+    watchers.push(new Tracer((entry) => console.error(`${entry}`)));
+  } else if (trace !== false) watchers.push(new Tracer(trace));
+  return watchers;
 }

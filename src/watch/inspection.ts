@@ -1,22 +1,19 @@
 /**
- * An engine's descriptors as it sees them and as the kernel does, side by side.
+ * An engine's descriptors as it sees them and as the kernel does, from /proc, side
+ * by side.
  *
  * @module
  */
 
+import { EPOLLERR, EPOLLHUP, readlink } from "../../ffi/mod.ts";
 import type { FdEvent } from "../fd_event.ts";
 import type { Loop } from "../loop.ts";
 import type { QueueDepths } from "../metrics.ts";
+import { type ProcCalls, readProc } from "../proc.ts";
 import { ABSENT, type EventState } from "../states.ts";
 import { ERROR_WORK, READ_WORK, WRITE_WORK } from "../work_queue.ts";
-import {
-  descriptorKind,
-  kernelEntries,
-  type KernelEntry,
-} from "./kernel_view.ts";
-import { maskNames } from "./masks.ts";
-import { ownerOf } from "./owner.ts";
-import { formatTable } from "./table.ts";
+import { maskNames } from "./call_text.ts";
+import { ownerOf } from "./watcher.ts";
 
 /** One descriptor of an {@linkcode EngineInspection}. */
 export interface InspectedDescriptor {
@@ -217,4 +214,63 @@ function inspectUnknown({ fd, mask }: KernelEntry): InspectedDescriptor {
     queued: [],
     problem: "not registered with this engine",
   };
+}
+
+/** An entry of an epoll descriptor's interest list. */
+export interface KernelEntry {
+  readonly fd: number;
+  /** Without EPOLLERR and EPOLLHUP, which the kernel adds to every mask. */
+  readonly mask: number;
+  readonly slot: number;
+  readonly generation: number;
+}
+
+/** Lines such as `tfd:  7 events:  19 data:  700000001  pos:0`, but for the first in hex. */
+const ENTRY = /^tfd:\s*(\d+)\s+events:\s*([0-9a-f]+)\s+data:\s*([0-9a-f]+)/gm;
+
+/**
+ * The interest list of an epoll descriptor.
+ *
+ * @throws {SystemError} Such as `ENOENT` where /proc is not mounted.
+ */
+export function kernelEntries(calls: ProcCalls, epfd: number): KernelEntry[] {
+  const bytes = readProc(calls, `/proc/self/fdinfo/${epfd}`);
+  const text = new TextDecoder().decode(bytes);
+  return [...text.matchAll(ENTRY)].map(([, fd, mask, data]) => {
+    const words = data.padStart(16, "0");
+    return {
+      fd: Number(fd),
+      mask: Number.parseInt(mask, 16) & ~(EPOLLERR | EPOLLHUP),
+      slot: Number.parseInt(words.slice(8), 16) | 0,
+      generation: Number.parseInt(words.slice(0, 8), 16) | 0,
+    };
+  });
+}
+
+/** What a descriptor is: `"socket"`, `"pipe"`, `"eventfd"`, a path; `"closed"` if it is not open. */
+export function descriptorKind(fd: number): string {
+  const link = new Uint8Array(4096);
+  const length = readlink(`/proc/self/fd/${fd}`, link);
+  if (length < 0) return "closed";
+  const target = new TextDecoder().decode(link.subarray(0, length));
+  const kind = target.match(/^(?:anon_inode:\[?)?([\w-]+)(?::\[\d+\]|\])?$/);
+  return kind === null ? target : kind[1];
+}
+
+/** Lines with aligned columns; columns in which nothing stands are left out. */
+export function formatTable(
+  headings: readonly string[],
+  rows: readonly (readonly string[])[],
+): string[] {
+  const columns = headings.map((_, column) => column)
+    .filter((column) => rows.some((row) => row[column] !== ""));
+  const widths = headings.map((heading, column) =>
+    Math.max(heading.length, ...rows.map((row) => row[column].length))
+  );
+  return rows.length === 0
+    ? []
+    : [headings, ...rows].map((row) =>
+      columns.map((column) => row[column].padEnd(widths[column])).join("  ")
+        .trimEnd()
+    );
 }

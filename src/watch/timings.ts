@@ -10,7 +10,6 @@ import type { Loop } from "../loop.ts";
 import type { Timer } from "../timers.ts";
 import { TIMER_WORK } from "../work_queue.ts";
 import { Histogram } from "./histogram.ts";
-import { TimeQueue } from "./time_queue.ts";
 import { intercept, type Watcher } from "./watcher.ts";
 
 /**
@@ -139,5 +138,36 @@ export class Timings implements EngineTimings, Watcher {
     this.handler.record(tookMs);
     this.latency.record(beganMs - queuedMs);
     if (deadlineMs !== null) this.timerLateness.record(beganMs - deadlineMs);
+  }
+}
+
+/** Stands beside a work queue, and says when each of its items was queued. */
+export class TimeQueue {
+  #times = new Float64Array(64);
+  #head = 0;
+  #length = 0;
+
+  push(timeMs: number): void {
+    if (this.#length === this.#times.length) this.#grow();
+    const tail = (this.#head + this.#length) & (this.#times.length - 1);
+    this.#times[tail] = timeMs;
+    this.#length++;
+  }
+
+  /** Takes the first; there must be one. */
+  shift(): number {
+    const timeMs = this.#times[this.#head];
+    this.#head = (this.#head + 1) & (this.#times.length - 1);
+    this.#length--;
+    return timeMs;
+  }
+
+  #grow(): void {
+    const times = new Float64Array(2 * this.#times.length);
+    times.set(this.#times.subarray(this.#head));
+    const wrapped = this.#times.length - this.#head;
+    times.set(this.#times.subarray(0, this.#head), wrapped);
+    this.#times = times;
+    this.#head = 0;
   }
 }

@@ -7,6 +7,7 @@
  */
 
 import type { SystemCalls } from "../../ffi/mod.ts";
+import type { FdEvent } from "../fd_event.ts";
 import type { Loop } from "../loop.ts";
 
 /** One way to watch an engine. */
@@ -36,4 +37,9 @@ export function intercept<Target extends object, Name extends MethodOf<Target>>(
   const inner = target[name] as unknown as (...values: unknown[]) => unknown;
   const value = around(inner.bind(target) as unknown as Target[Name]);
   Object.defineProperty(target, name, { value, configurable: true });
+}
+
+/** `"user"` for what the user has registered, else the class that opened it. */
+export function ownerOf({ handlers }: FdEvent): string {
+  return "engineClosed" in handlers ? handlers.owner : "user";
 }

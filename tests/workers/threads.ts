@@ -1,6 +1,6 @@
 /** Says which thread it is, and stays. */
 import { systemCalls } from "../../ffi/mod.ts";
-import { currentThread } from "../../src/thread.ts";
+import { currentThread } from "../../src/proc.ts";
 
 interface Scope {
   postMessage(thread: bigint): void;
