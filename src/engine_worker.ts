@@ -232,7 +232,7 @@ export function runEngineWorker(
 }
 
 /** A message from the worker, beside what its own code may post. */
-export type WorkerReport =
+type WorkerReport =
   /** It waits for what it is to be started with. */
   | { readonly edgewise: "begun" }
   /** Its engine is about to run. */
@@ -253,7 +253,7 @@ interface Failure {
 }
 
 /** Reports a failure, whatever was thrown. */
-export function failedReport(error: unknown): WorkerReport {
+function failedReport(error: unknown): WorkerReport {
   if (error instanceof SystemError) {
     return {
       edgewise: "failed",
@@ -270,7 +270,7 @@ export function failedReport(error: unknown): WorkerReport {
 }
 
 /** What was thrown, as far as it came through. */
-export function reportedError({ error, system }: Failure): unknown {
+function reportedError({ error, system }: Failure): unknown {
   if (system === undefined) return error;
   return new SystemError(system.syscall, system.errno, system);
 }

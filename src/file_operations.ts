@@ -29,7 +29,7 @@ import type { FileIo } from "./file_io.ts";
 export type FileDone<Cookie> = (result: number, cookie: Cookie) => void;
 
 /** The slot of an operation that the kernel does not have. */
-export const NO_SLOT = -1;
+const NO_SLOT = -1;
 
 /** An operation under way, returned by the verbs of {@linkcode FileIo}. */
 export class FileOperation {

@@ -277,7 +277,7 @@ export interface SignalInfo {
 }
 
 /** The record that begins at byte `at`. */
-export function readSignalInfo(record: DataView, at: number): SignalInfo {
+function readSignalInfo(record: DataView, at: number): SignalInfo {
   const layout = signalfd_siginfo;
   const word = (offset: number) => record.getInt32(at + offset, true);
   const wide = (offset: number) => record.getBigUint64(at + offset, true);

@@ -227,7 +227,7 @@ export function block(
 }
 
 /** Has this thread block signals no longer. */
-export function unblock(calls: MaskCalls, numbers: readonly number[]): void {
+function unblock(calls: MaskCalls, numbers: readonly number[]): void {
   setMask(calls, SIG_UNBLOCK, sigset(numbers), null);
 }
 

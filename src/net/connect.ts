@@ -119,7 +119,7 @@ const RETRIES_MAX = 1200;
 const ATTEMPT_MAX_MS = 10_000;
 
 /** When to give up. */
-export interface ConnectLimits {
+interface ConnectLimits {
   readonly timeoutMs: number;
   readonly signal: AbortSignal | undefined;
 }

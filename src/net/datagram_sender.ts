@@ -186,7 +186,7 @@ const BYTES_MIN = 16 * 1024;
 const SPLIT_BYTES = 160;
 
 /** A bounded queue of datagrams. */
-export class DatagramQueue {
+class DatagramQueue {
   readonly #queueMax: number;
   readonly #bytesMax: number;
   readonly #bytesMin: number;

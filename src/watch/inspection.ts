@@ -217,7 +217,7 @@ function inspectUnknown({ fd, mask }: KernelEntry): InspectedDescriptor {
 }
 
 /** An entry of an epoll descriptor's interest list. */
-export interface KernelEntry {
+interface KernelEntry {
   readonly fd: number;
   /** Without EPOLLERR and EPOLLHUP, which the kernel adds to every mask. */
   readonly mask: number;
@@ -233,7 +233,7 @@ const ENTRY = /^tfd:\s*(\d+)\s+events:\s*([0-9a-f]+)\s+data:\s*([0-9a-f]+)/gm;
  *
  * @throws {SystemError} Such as `ENOENT` where /proc is not mounted.
  */
-export function kernelEntries(calls: ProcCalls, epfd: number): KernelEntry[] {
+function kernelEntries(calls: ProcCalls, epfd: number): KernelEntry[] {
   const bytes = readProc(calls, `/proc/self/fdinfo/${epfd}`);
   const text = new TextDecoder().decode(bytes);
   return [...text.matchAll(ENTRY)].map(([, fd, mask, data]) => {
@@ -248,7 +248,7 @@ export function kernelEntries(calls: ProcCalls, epfd: number): KernelEntry[] {
 }
 
 /** What a descriptor is: `"socket"`, `"pipe"`, `"eventfd"`, a path; `"closed"` if it is not open. */
-export function descriptorKind(fd: number): string {
+function descriptorKind(fd: number): string {
   const link = new Uint8Array(4096);
   const length = readlink(`/proc/self/fd/${fd}`, link);
   if (length < 0) return "closed";
@@ -258,7 +258,7 @@ export function descriptorKind(fd: number): string {
 }
 
 /** Lines with aligned columns; columns in which nothing stands are left out. */
-export function formatTable(
+function formatTable(
   headings: readonly string[],
   rows: readonly (readonly string[])[],
 ): string[] {

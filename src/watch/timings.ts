@@ -142,7 +142,7 @@ export class Timings implements EngineTimings, Watcher {
 }
 
 /** Stands beside a work queue, and says when each of its items was queued. */
-export class TimeQueue {
+class TimeQueue {
   #times = new Float64Array(64);
   #head = 0;
   #length = 0;

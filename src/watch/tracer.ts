@@ -57,11 +57,11 @@ export interface TraceEntry {
   toString(): string;
 }
 
-/** @internal What an entry is made of. */
-export type TraceStep = Omit<TraceEntry, "toString">;
+/** What an entry is made of. */
+type TraceStep = Omit<TraceEntry, "toString">;
 
-/** @internal An entry that prints as its line. */
-export function traceEntry(step: TraceStep): TraceEntry {
+/** An entry that prints as its line. */
+function traceEntry(step: TraceStep): TraceEntry {
   const { timeMs, depth, text } = step;
   const seconds = (timeMs / 1000).toFixed(6);
   return { ...step, toString: () => `${seconds} ${"  ".repeat(depth)}${text}` };
