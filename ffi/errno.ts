@@ -39,13 +39,7 @@ export function errnoCopy(): Int32Array {
 export function prepareErrno(): void {
   if (location !== null) return;
   const c = library();
-  const symbols = c.open(
-    {
-      // int *__errno_location(void)
-      __errno_location: { parameters: [], result: "pointer" },
-    } as const,
-  );
-  location = symbols.__errno_location();
+  location = c.errnoLocation();
   if (c.viewable && location !== null) {
     errnoView = c.runtime.view(location, 1);
     return;

@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { Runtime, Symbols, SymbolTable } from "./runtime.ts";
+import type { Pointer, Runtime, Symbols, SymbolTable } from "./runtime.ts";
 import { thisRuntime } from "./this_runtime.ts";
 
 /** Why the C library can't be used. */
@@ -29,6 +29,12 @@ export class LibraryError extends Error {
   }
 }
 
+/** Opened to see whether a library is one, as every program needs it. */
+const ERRNO = {
+  // int *__errno_location(void)
+  __errno_location: { parameters: [], result: "pointer" },
+} as const satisfies SymbolTable;
+
 /** The C library, found. */
 export class Library {
   readonly runtime: Runtime;
@@ -36,11 +42,23 @@ export class Library {
   readonly path: string;
   /** Whether memory may be viewed: not with the permission for one path. */
   readonly viewable: boolean;
+  readonly #errno: Symbols<typeof ERRNO>;
 
-  constructor(runtime: Runtime, path: string, viewable: boolean) {
+  constructor(
+    runtime: Runtime,
+    path: string,
+    viewable: boolean,
+    errno: Symbols<typeof ERRNO>,
+  ) {
     this.runtime = runtime;
     this.path = path;
     this.viewable = viewable;
+    this.#errno = errno;
+  }
+
+  /** Where this thread's errno is. */
+  errnoLocation(): Pointer | null {
+    return this.#errno.__errno_location();
   }
 
   /** Opens a table of symbols. Throws LibraryError where one is missing. */
@@ -98,12 +116,14 @@ function machineName(runtime: Runtime): string {
   );
 }
 
-function opens(runtime: Runtime, path: string): boolean {
+function tryToOpen(
+  runtime: Runtime,
+  path: string,
+): Symbols<typeof ERRNO> | null {
   try {
-    runtime.open(path, {});
-    return true;
+    return runtime.open(path, ERRNO);
   } catch {
-    return false;
+    return null;
   }
 }
 
@@ -124,15 +144,15 @@ export function findLibrary(runtime: Runtime): Library {
         } (its path on this system), or with --allow-ffi`,
     );
   }
-  const path = candidates.find((candidate) => opens(runtime, candidate));
-  if (path === undefined) {
-    throw new LibraryError(
-      "NOT_FOUND",
-      `Cannot find the C library at ${candidates.join(", ")}: ` +
-        "run again with --allow-ffi",
-    );
+  for (const path of candidates) {
+    const errno = tryToOpen(runtime, path);
+    if (errno !== null) return new Library(runtime, path, viewable, errno);
   }
-  return new Library(runtime, path, viewable);
+  throw new LibraryError(
+    "NOT_FOUND",
+    `Cannot find the C library at ${candidates.join(", ")}: ` +
+      "run again with --allow-ffi",
+  );
 }
 
 let found: Library | null = null;

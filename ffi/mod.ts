@@ -84,7 +84,6 @@ import { clock_gettime, now, timerfd_create, timerfd_settime } from "./time.ts";
 import { sendfile, splice, writev } from "./transfers.ts";
 
 export * from "./aio.ts";
-export * from "./aio_requests.ts";
 export * from "./constants.ts";
 export * from "./constants_process.ts";
 export * from "./constants_socket.ts";
