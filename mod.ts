@@ -20,6 +20,8 @@
  * @module
  */
 
+import "./src/modules.ts";
+
 export { Engine } from "./src/engine.ts";
 export {
   EngineWorker,

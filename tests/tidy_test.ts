@@ -108,6 +108,30 @@ declareTest(
   },
 );
 
+/** Adds the files of src/ that `path` loads to `seen`. */
+function addLoaded(path: string, seen: Set<string>): void {
+  const [file] = within(published, path);
+  for (const { specifier, typesOnly } of importsOf(file.text)) {
+    const to = target(file, specifier);
+    if (typesOnly || !to.startsWith("src/") || seen.has(to)) continue;
+    seen.add(to);
+    addLoaded(to, seen);
+  }
+}
+
+declareTest(
+  "src/modules.ts names each module of src/ that mod.ts loads",
+  () => {
+    const [list] = within(published, "src/modules.ts");
+    const named = importsOf(list.text)
+      .map(({ specifier }) => target(list, specifier));
+    const seen = new Set([list.path]);
+    addLoaded("mod.ts", seen);
+    seen.delete(list.path);
+    assertEquals(named, [...seen].sort());
+  },
+);
+
 declareTest("ffi/ imports itself and node: only", () => {
   const bad = badImports(
     within(published, "ffi"),
