@@ -155,10 +155,10 @@ const PIPE_BYTES = 256 * 1024;
 
 /** What has come in and not gone out. Filled when it is empty, and only then. */
 export class PipePiece implements Piece {
+  next: Piece | null = null;
   readonly syscall = "splice";
   readonly copied = false;
   readonly owned = false;
-  next: Piece | null = null;
 
   readonly #calls: SystemCalls;
   readonly #reader: number;
