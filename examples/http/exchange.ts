@@ -7,7 +7,7 @@ import { close } from "../../ffi/mod.ts";
 import { Answer, type ConnectionField, readClock } from "./answer.ts";
 import type { Output } from "./output.ts";
 import type { HttpRequest } from "./request.ts";
-import { COMPLETE, MORE, RequestParser } from "./request_parser.ts";
+import { COMPLETE, MORE, NONE, RequestParser } from "./request_parser.ts";
 
 const NOTHING = new Uint8Array(0);
 const CONTINUE = new TextEncoder().encode("HTTP/1.1 100 Continue\r\n\r\n");
@@ -115,11 +115,22 @@ export class Exchange {
     while (result === COMPLETE && !this.#ended && !this.#blocked) {
       result = this.#parser.next();
       if (result === COMPLETE) this.#answer();
-      else if (result !== MORE) this.#refuse(result);
     }
-    if (result === MORE && this.#parser.expectsContinue) this.#put(CONTINUE);
+    if (result === NONE) this.#flush();
+    else this.#leave(result);
+  }
+
+  /** Not all that has come is answered. */
+  #leave(result: number): void {
+    if (result === MORE) {
+      if (this.#parser.expectsContinue) this.#put(CONTINUE);
+    } else if (result !== COMPLETE) this.#refuse(result);
     this.#parser.keep();
     this.#flush();
+    const waits = result === MORE && !this.#blocked;
+    if (waits && this.#deadline === null) {
+      this.#setDeadline(this.#service.limits.requestTimeoutMs);
+    }
   }
 
   /** An answer begins. Returns what it says of the connection. */
@@ -133,7 +144,7 @@ export class Exchange {
   }
 
   #answer(): void {
-    this.#setDeadline(0);
+    if (this.#deadline !== null) this.#setDeadline(0);
     this.#answered = false;
     try {
       this.#service.handler(this.#parser.request, this);
@@ -160,11 +171,6 @@ export class Exchange {
     this.#service.output.flush(this.#connection);
     if (this.#ended) this.#end();
     else if (this.#blocked) this.#connection.pause();
-    else if (this.#parser.waiting) {
-      if (this.#deadline === null) {
-        this.#setDeadline(this.#service.limits.requestTimeoutMs);
-      }
-    }
   }
 
   /** Ends the connection, once the client has got all. */

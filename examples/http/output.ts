@@ -11,15 +11,21 @@ const OUTPUT_BYTES = 64 * 1024;
 export class Output {
   readonly #bytes = new Uint8Array(OUTPUT_BYTES);
   #length = 0;
+  /** All that there is, as long as it is one piece: it goes out uncopied. */
+  #only: Uint8Array | null = null;
   /** The view of the last time: answers are often of one length. */
   #view = this.#bytes.subarray(0, 0);
 
-  /** Adds bytes. Returns what of them the connection did not accept. */
+  /**
+   * Adds bytes, which must stay as they are until `flush()`. Returns what of them
+   * the connection did not accept.
+   */
   put(connection: Connection, bytes: Uint8Array): Uint8Array | null {
     if (bytes.length > OUTPUT_BYTES - this.#length) {
       return this.#putLarge(connection, bytes);
     }
-    this.#bytes.set(bytes, this.#length);
+    if (this.#length === 0) this.#only = bytes;
+    else this.#append(bytes);
     this.#length += bytes.length;
     return null;
   }
@@ -39,11 +45,21 @@ export class Output {
     return bytes.subarray(accepted);
   }
 
+  #append(bytes: Uint8Array): void {
+    if (this.#only !== null) this.#bytes.set(this.#only);
+    this.#only = null;
+    this.#bytes.set(bytes, this.#length);
+  }
+
   #taken(): Uint8Array {
-    if (this.#view.length !== this.#length) {
-      this.#view = this.#bytes.subarray(0, this.#length);
-    }
+    const only = this.#only;
+    const length = this.#length;
+    this.#only = null;
     this.#length = 0;
+    if (only !== null) return only;
+    if (this.#view.length !== length) {
+      this.#view = this.#bytes.subarray(0, length);
+    }
     return this.#view;
   }
 }

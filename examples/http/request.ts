@@ -13,6 +13,8 @@ const SPANS = new Int32Array(FIELDS_MAX * SPAN);
 
 const NOTHING = new Uint8Array(0);
 
+const SLASH = 0x2f;
+
 /** A request, valid until the handler returns. */
 export class HttpRequest {
   /** Such as `GET`. */
@@ -39,8 +41,11 @@ export class HttpRequest {
 
   /** The target without a query, and without the host that one may name. */
   get path(): string {
+    // Most often it is no more: no text need be made.
+    if (this.#targetLength === 1 && this.#bytes[this.#targetAt] === SLASH) {
+      return "/";
+    }
     const target = this.target;
-    if (target === "/") return target;
     const path = target.replace(/^https?:\/\/[^/?]*/i, "");
     const end = path.indexOf("?");
     return (end === -1 ? path : path.slice(0, end)) || "/";
@@ -114,23 +119,10 @@ export class HttpRequest {
   /** Where the field of that name is, from a place on; -1 if it is not there. */
   #find(name: string, from: number): number {
     for (let at = from; at < this.#used; at += SPAN) {
-      if (this.#spans[at + 1] === name.length && this.#isNamed(at, name)) {
-        return at;
-      }
+      const isAsLong = this.#spans[at + 1] === name.length;
+      if (isAsLong && isNamed(this.#bytes, this.#spans[at], name)) return at;
     }
     return -1;
-  }
-
-  #isNamed(at: number, name: string): boolean {
-    const start = this.#spans[at];
-    for (let index = 0; index < name.length; index++) {
-      const byte = this.#bytes[start + index];
-      const isUpper = byte >= 0x41 && byte <= 0x5a;
-      if ((isUpper ? byte | 0x20 : byte) !== name.charCodeAt(index)) {
-        return false;
-      }
-    }
-    return true;
   }
 
   #text(at: number, length: number): string {
@@ -140,4 +132,14 @@ export class HttpRequest {
     }
     return text;
   }
+}
+
+/** Whether a name, which is in lower case, stands at a place, in any case. */
+export function isNamed(bytes: Uint8Array, at: number, name: string): boolean {
+  for (let index = 0; index < name.length; index++) {
+    const byte = bytes[at + index];
+    const isUpper = byte >= 0x41 && byte <= 0x5a;
+    if ((isUpper ? byte | 0x20 : byte) !== name.charCodeAt(index)) return false;
+  }
+  return true;
 }

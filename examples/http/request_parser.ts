@@ -21,19 +21,20 @@ import {
   TYPE,
 } from "npm:undici@8.13.1/lib/llhttp/constants.js";
 import wasm from "npm:undici@8.13.1/lib/llhttp/llhttp_simd-wasm.js";
+import { HEAD_BYTES_MAX, NOT_PLAIN, takePlain } from "./plain_request.ts";
 import { HttpRequest } from "./request.ts";
 
-/** The longest request line and fields together; more is answered with 431. */
-const HEAD_BYTES_MAX = 16 * 1024;
 /** The longest body; more is answered with 413. */
 const BODY_BYTES_MAX = 1024 * 1024;
 /** What one read brings, at the most. */
 const READ_BYTES_MAX = 64 * 1024;
 
-/** `next()`: everything is parsed, and a request may have begun. */
-export const MORE = 0;
+/** `next()`: everything is parsed, and no request has begun. */
+export const NONE = 0;
+/** `next()`: everything is parsed, and a request has begun. */
+export const MORE = 1;
 /** `next()`: the request is complete. */
-export const COMPLETE = 1;
+export const COMPLETE = 2;
 
 /** What of llhttp is used. */
 interface Llhttp {
@@ -83,6 +84,8 @@ const INPUT = llhttp.malloc(INPUT_BYTES);
 /** All of llhttp's memory, which is another buffer once it has grown. */
 let memory = new Uint8Array(llhttp.memory.buffer);
 
+const NOTHING = new Uint8Array(0);
+
 /** What a callback returns to have llhttp stop. */
 const STOP = -1;
 
@@ -101,9 +104,12 @@ export class RequestParser {
   /** The request that is complete, or has begun. */
   readonly request = new HttpRequest();
 
-  readonly #parser = llhttp.llhttp_alloc(TYPE.REQUEST);
+  /** llhttp's state, made for the first request that is not plain. */
+  #parser = 0;
   /** The beginning of a request, or requests whose turn has not come. */
   #kept: Uint8Array | null = null;
+  /** Where what is not parsed yet lies: what was read, or llhttp's memory. */
+  #bytes = memory;
   #from = 0;
   #to = 0;
   /** Whether the fields are complete, and the body is not. */
@@ -113,11 +119,6 @@ export class RequestParser {
   /** The status that a callback has found to be the answer. */
   #refusal = 0;
 
-  /** Whether a request has begun that is not complete. */
-  get waiting(): boolean {
-    return this.#inBody || this.#kept !== null;
-  }
-
   /** Whether the client waits for leave to send the body. */
   get expectsContinue(): boolean {
     return this.#inBody && this.#bodyBytes === 0 &&
@@ -125,19 +126,31 @@ export class RequestParser {
       this.request.header("expect")?.toLowerCase() === "100-continue";
   }
 
-  /** Takes bytes; then `next()` is to be called until it returns `MORE`. */
+  /** Takes bytes; then `next()` is to be called until it returns `NONE` or `MORE`. */
   feed(chunk: Uint8Array): void {
-    if (memory.length === 0) memory = new Uint8Array(llhttp.memory.buffer);
-    this.#from = INPUT;
-    this.#to = INPUT;
-    if (this.#kept !== null) this.#put(this.#kept);
+    this.#bytes = chunk;
+    this.#from = 0;
+    this.#to = chunk.length;
+    if (this.#kept === null) return;
+    this.#move(this.#kept, chunk);
     this.#kept = null;
-    this.#put(chunk);
   }
 
-  /** `COMPLETE`, `MORE`, or the status with which to refuse the request. */
+  /** `COMPLETE`, `MORE`, `NONE`, or the status with which to refuse the request. */
   next(): number {
-    if (this.#from === this.#to) return MORE;
+    if (this.#inBody) return this.#from === this.#to ? MORE : this.#parse();
+    if (this.#from === this.#to) return NONE;
+    const end = takePlain(this.request, this.#bytes, this.#from, this.#to);
+    if (end === NOT_PLAIN) return this.#parse();
+    this.#from = end;
+    return COMPLETE;
+  }
+
+  /** `next()` by llhttp. */
+  #parse(): number {
+    if (this.#bytes !== memory) {
+      this.#move(this.#bytes.subarray(this.#from, this.#to), NOTHING);
+    }
     current = this;
     const length = this.#to - this.#from;
     const error = llhttp.llhttp_execute(this.#parser, this.#from, length);
@@ -147,7 +160,7 @@ export class RequestParser {
       // Nobody is obliged to upgrade: what follows is HTTP still.
       this.#from = llhttp.llhttp_get_error_pos(this.#parser);
       llhttp.llhttp_resume_after_upgrade(this.#parser);
-      return this.next();
+      return this.#from === this.#to ? NONE : this.#parse();
     }
     return this.#refusal || this.#statusOf(error);
   }
@@ -155,13 +168,14 @@ export class RequestParser {
   /** Keeps what is not parsed yet for another time. */
   keep(): void {
     if (this.#from === this.#to) return;
-    this.#kept = memory.slice(this.#from, this.#to);
+    this.#kept = this.#bytes.slice(this.#from, this.#to);
     this.#from = this.#to;
   }
 
   /** The connection is closed. */
   close(): void {
-    llhttp.llhttp_free(this.#parser);
+    if (this.#parser !== 0) llhttp.llhttp_free(this.#parser);
+    this.#parser = 0;
   }
 
   begun(): number {
@@ -254,14 +268,21 @@ export class RequestParser {
     }
   }
 
-  #put(bytes: Uint8Array): void {
-    if (this.#to + bytes.length > INPUT + INPUT_BYTES) {
+  /** Moves bytes into llhttp's memory, one part behind the other. */
+  #move(first: Uint8Array, second: Uint8Array): void {
+    const length = first.length + second.length;
+    if (length > INPUT_BYTES) {
       throw new RangeError(
-        `Cannot take ${bytes.length} bytes: a read brings ${READ_BYTES_MAX} at the most`,
+        `Cannot take ${second.length} bytes: a read brings ${READ_BYTES_MAX} at the most`,
       );
     }
-    memory.set(bytes, this.#to);
-    this.#to += bytes.length;
+    if (this.#parser === 0) this.#parser = llhttp.llhttp_alloc(TYPE.REQUEST);
+    if (memory.length === 0) memory = new Uint8Array(llhttp.memory.buffer);
+    memory.set(first, INPUT);
+    memory.set(second, INPUT + first.length);
+    this.#bytes = memory;
+    this.#from = INPUT;
+    this.#to = INPUT + length;
   }
 }
 
