@@ -35,7 +35,7 @@ export function readClock({ metrics }: Engine): void {
 
 /** An answer: made once, it can be sent often. */
 export class Answer {
-  /** The bytes that follow the head. */
+  /** The bytes that follow the head; they must not change. */
   readonly body: Uint8Array;
 
   readonly #fields: string;

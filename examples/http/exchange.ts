@@ -42,7 +42,8 @@ export class Exchange {
   readonly #parser = new RequestParser();
   /** What of a large body the connection has not accepted yet. */
   #rest: Uint8Array | null = null;
-  #sendingFile = false;
+  /** The client has to read before there is another answer. */
+  #stalled = false;
   #answered = true;
   /** The last answer is sent, or will be: nothing that comes now matters. */
   #ended = false;
@@ -75,7 +76,7 @@ export class Exchange {
     }
     this.#service.output.flush(this.#connection);
     const part = { offset, length, close: true };
-    this.#sendingFile = !this.#connection.sendFile(fd, part);
+    this.#stalled = !this.#connection.sendFile(fd, part);
   }
 
   /** Bytes have come. */
@@ -89,11 +90,11 @@ export class Exchange {
   drained(): void {
     const rest = this.#rest;
     this.#rest = null;
-    this.#sendingFile = false;
+    this.#stalled = false;
     if (rest !== null) this.#put(rest);
     if (this.#ended) this.#flush();
     else this.receive(NOTHING);
-    if (!this.#blocked) this.#connection.resume();
+    if (!this.#stalled) this.#connection.resume();
   }
 
   /** The connection is closed. */
@@ -102,17 +103,11 @@ export class Exchange {
     this.#parser.close();
   }
 
-  /** Whether the client has to read before there is another answer. */
-  get #blocked(): boolean {
-    return this.#sendingFile || this.#rest !== null ||
-      this.#connection.bufferedBytes > 0;
-  }
-
   /** Answers what has come, as long as the client reads. */
   #goOn(): void {
     readClock(this.#service.engine);
     let result = COMPLETE;
-    while (result === COMPLETE && !this.#ended && !this.#blocked) {
+    while (result === COMPLETE && !this.#ended && !this.#stalled) {
       result = this.#parser.next();
       if (result === COMPLETE) this.#answer();
     }
@@ -127,7 +122,7 @@ export class Exchange {
     } else if (result !== COMPLETE) this.#refuse(result);
     this.#parser.keep();
     this.#flush();
-    const waits = result === MORE && !this.#blocked;
+    const waits = result === MORE && !this.#stalled;
     if (waits && this.#deadline === null) {
       this.#setDeadline(this.#service.limits.requestTimeoutMs);
     }
@@ -168,14 +163,14 @@ export class Exchange {
 
   /** Sends what has been put together. */
   #flush(): void {
-    this.#service.output.flush(this.#connection);
+    if (this.#service.output.flush(this.#connection)) this.#stalled = true;
     if (this.#ended) this.#end();
-    else if (this.#blocked) this.#connection.pause();
+    else if (this.#stalled) this.#connection.pause();
   }
 
   /** Ends the connection, once the client has got all. */
   #end(): void {
-    if (this.#blocked || this.#connection.closed) return;
+    if (this.#stalled || this.#connection.closed) return;
     this.#connection.end();
     // A client that is still sending would not read the answer after a reset.
     this.#setDeadline(this.#service.limits.lingerMs);
@@ -198,6 +193,9 @@ export class Exchange {
   }
 
   #put(bytes: Uint8Array): void {
-    this.#rest = this.#service.output.put(this.#connection, bytes);
+    const { output } = this.#service;
+    if (output.put(bytes)) return;
+    this.#rest = output.putLarge(this.#connection, bytes);
+    this.#stalled = this.#rest !== null || this.#connection.bufferedBytes > 0;
   }
 }

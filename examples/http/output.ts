@@ -17,32 +17,39 @@ export class Output {
   #view = this.#bytes.subarray(0, 0);
 
   /**
-   * Adds bytes, which must stay as they are until `flush()`. Returns what of them
-   * the connection did not accept.
+   * Adds bytes, which must stay as they are until `flush()`. Returns whether there
+   * was room for them.
    */
-  put(connection: Connection, bytes: Uint8Array): Uint8Array | null {
-    if (bytes.length > OUTPUT_BYTES - this.#length) {
-      return this.#putLarge(connection, bytes);
-    }
+  put(bytes: Uint8Array): boolean {
+    if (bytes.length > OUTPUT_BYTES - this.#length) return false;
     if (this.#length === 0) this.#only = bytes;
     else this.#append(bytes);
     this.#length += bytes.length;
-    return null;
+    return true;
   }
 
-  /** Sends what there is, which is less than a connection buffers. */
-  flush(connection: Connection): void {
-    if (this.#length === 0) return;
-    const bytes = this.#taken();
-    if (!connection.closed) connection.write(bytes);
-  }
-
-  #putLarge(connection: Connection, bytes: Uint8Array): Uint8Array | null {
+  /**
+   * Sends what there is, and bytes for which there is no room. Returns what of
+   * them the connection did not accept.
+   */
+  putLarge(connection: Connection, bytes: Uint8Array): Uint8Array | null {
     const before = this.#taken();
     if (connection.closed) return null;
     const accepted = connection.writev([before, bytes]) - before.length;
     if (connection.closed || accepted === bytes.length) return null;
     return bytes.subarray(accepted);
+  }
+
+  /**
+   * Sends what there is, which is less than a connection buffers. Returns whether
+   * some of it waits for the client to read.
+   */
+  flush(connection: Connection): boolean {
+    if (this.#length === 0) return false;
+    const bytes = this.#taken();
+    if (connection.closed) return false;
+    connection.write(bytes);
+    return connection.bufferedBytes > 0;
   }
 
   #append(bytes: Uint8Array): void {

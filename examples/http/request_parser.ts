@@ -1,7 +1,7 @@
 /**
- * Requests out of bytes, by llhttp: the parser of Node.js, as the package undici
- * ships it in WebAssembly. It is maintained, knows the ways in which requests are
- * smuggled, and keeps its place where a request comes in pieces.
+ * Requests out of bytes. Plain ones are taken as they lie; the others are for
+ * llhttp, which is maintained, knows the ways in which requests are smuggled, and
+ * keeps its place where a request comes in pieces.
  *
  * Compared on one core, for the 41 bytes that wrk sends, alone and sixteen in one
  * read, and for the 700 bytes of a browser, in nanoseconds a request:
@@ -13,14 +13,20 @@
  * | http-parser-js 0.5.10                |   926 |   799 |    5426 |
  * | bare-http-parser 2.1.4               |  1548 |  1318 |   16801 |
  * | llhttp-wasm 1.0.3                    |  1844 |  1897 |   15158 |
- * | a loop over the bytes of our own     |    50 |    39 |     619 |
+ * | takePlain, for what is plain         |    49 |    44 |     637 |
+ *
+ * The last line is of another day, on which llhttp took 221, 183 and 1061.
  */
 import {
+  allocateBytes,
+  allocateState,
   ERROR,
-  METHODS,
-  TYPE,
-} from "npm:undici@8.13.1/lib/llhttp/constants.js";
-import wasm from "npm:undici@8.13.1/lib/llhttp/llhttp_simd-wasm.js";
+  llhttp,
+  memory,
+  METHOD_NAMES,
+  parseFor,
+  type ParserEvents,
+} from "./llhttp.ts";
 import { HEAD_BYTES_MAX, NOT_PLAIN, takePlain } from "./plain_request.ts";
 import { HttpRequest } from "./request.ts";
 
@@ -36,63 +42,14 @@ export const MORE = 1;
 /** `next()`: the request is complete. */
 export const COMPLETE = 2;
 
-/** What of llhttp is used. */
-interface Llhttp {
-  readonly memory: WebAssembly.Memory;
-  malloc(bytes: number): number;
-  llhttp_alloc(type: number): number;
-  llhttp_free(parser: number): void;
-  llhttp_reset(parser: number): void;
-  llhttp_execute(parser: number, from: number, length: number): number;
-  llhttp_get_error_pos(parser: number): number;
-  llhttp_resume(parser: number): void;
-  llhttp_resume_after_upgrade(parser: number): void;
-  llhttp_get_method(parser: number): number;
-  llhttp_get_http_major(parser: number): number;
-  llhttp_get_http_minor(parser: number): number;
-}
-
-/** The parser whose bytes llhttp is at; what a callback returns ends that if it is not 0. */
-let current: RequestParser;
-
-const llhttp = new WebAssembly.Instance(new WebAssembly.Module(wasm), {
-  env: {
-    wasm_on_message_begin: () => current.begun(),
-    wasm_on_url: (_: number, at: number, length: number) =>
-      current.targetAt(at, length),
-    wasm_on_status: () => 0,
-    wasm_on_header_field: (_: number, at: number, length: number) =>
-      current.nameAt(at, length),
-    wasm_on_header_value: (_: number, at: number, length: number) =>
-      current.valueAt(at, length),
-    wasm_on_headers_complete: (
-      _parser: number,
-      _status: number,
-      _upgrade: number,
-      keepAlive: number,
-    ) => current.headEnded(keepAlive),
-    wasm_on_body: (_: number, at: number, length: number) =>
-      current.bodyAt(at, length),
-    wasm_on_message_complete: () => ERROR.PAUSED,
-  },
-}).exports as unknown as Llhttp;
-
 /** Where bytes are put for llhttp: those of one read, after those kept of others. */
 const INPUT_BYTES = HEAD_BYTES_MAX + READ_BYTES_MAX;
-const INPUT = llhttp.malloc(INPUT_BYTES);
-
-/** All of llhttp's memory, which is another buffer once it has grown. */
-let memory = new Uint8Array(llhttp.memory.buffer);
+const INPUT = allocateBytes(INPUT_BYTES);
 
 const NOTHING = new Uint8Array(0);
 
 /** What a callback returns to have llhttp stop. */
 const STOP = -1;
-
-const METHOD_NAMES: string[] = [];
-for (const [name, number] of Object.entries(METHODS)) {
-  METHOD_NAMES[number] = name;
-}
 
 /** A request line that is one, but for its method, after empty lines or none. */
 const OTHER_METHOD = /^[\r\n]*[!#-'*+.^_`|~\w-]+ /;
@@ -100,7 +57,7 @@ const OTHER_METHOD = /^[\r\n]*[!#-'*+.^_`|~\w-]+ /;
 const OTHER_VERSION = /^[\r\n]*[A-Z-]+ \S+ HTTP\/\d\.\d\r\n/;
 
 /** Takes what one connection reads, and gives its requests. */
-export class RequestParser {
+export class RequestParser implements ParserEvents {
   /** The request that is complete, or has begun. */
   readonly request = new HttpRequest();
 
@@ -151,9 +108,7 @@ export class RequestParser {
     if (this.#bytes !== memory) {
       this.#move(this.#bytes.subarray(this.#from, this.#to), NOTHING);
     }
-    current = this;
-    const length = this.#to - this.#from;
-    const error = llhttp.llhttp_execute(this.#parser, this.#from, length);
+    const error = parseFor(this, this.#parser, this.#from, this.#to);
     if (error === ERROR.OK) return this.#suspend();
     if (error === ERROR.PAUSED) return this.#completed();
     if (error === ERROR.PAUSED_UPGRADE) {
@@ -276,8 +231,7 @@ export class RequestParser {
         `Cannot take ${second.length} bytes: a read brings ${READ_BYTES_MAX} at the most`,
       );
     }
-    if (this.#parser === 0) this.#parser = llhttp.llhttp_alloc(TYPE.REQUEST);
-    if (memory.length === 0) memory = new Uint8Array(llhttp.memory.buffer);
+    if (this.#parser === 0) this.#parser = allocateState();
     memory.set(first, INPUT);
     memory.set(second, INPUT + first.length);
     this.#bytes = memory;
