@@ -160,13 +160,23 @@ export function checkDelay(valueMs: number, name: string): void {
   }
 }
 
+/** A reading of the clock. A number in a field would be allocated each time. */
+export type Instant = Readonly<{ ms: number }>;
+
 /** The heap of an engine's timers. */
 export class Timers {
   /** The clock as it was last read for a timer: in each turn that has one. */
   nowMs = -Infinity;
+  #instant: Instant = { ms: -Infinity };
   #heap: Timer[] = [];
   #cancelled = 0;
   #order = 0;
+
+  /** `nowMs` to be kept: one for all who keep it until it changes. */
+  get instant(): Instant {
+    if (this.#instant.ms !== this.nowMs) this.#instant = { ms: this.nowMs };
+    return this.#instant;
+  }
 
   /** Entries of the heap, cancelled ones that are still in it included. */
   get length(): number {

@@ -34,6 +34,11 @@ for (const trigger of ["edge", "level"]) {
   });
 }
 
+Deno.test("a request to the HTTP example allocates nothing: less than a number is its share of a turn's readings of the clock", async () => {
+  const bytes = await bytesEach("requests");
+  assert(bytes < 16, `${bytes} bytes for each request`);
+});
+
 Deno.test("a timer that fires and one that is postponed allocate five numbers at the most", async () => {
   const bytes = await bytesEach("timers");
   // Three readings of the clock, and what V8 does not hand over unboxed.

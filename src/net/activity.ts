@@ -7,7 +7,7 @@
  */
 
 import type { EngineParts } from "../parts.ts";
-import { Timer } from "../timers.ts";
+import { type Instant, Timer } from "../timers.ts";
 import { SHUTDOWN_QUEUE, type Task, TASK_WORK } from "../work_queue.ts";
 
 /**
@@ -47,8 +47,8 @@ export class Activity implements Task {
     read: Infinity,
     write: Infinity,
   };
-  #receivedMs: number;
-  #sentMs: number;
+  #received: Instant;
+  #sent: Instant;
   #timer: Timer | null = null;
   #shortestMs = Infinity;
   /** When the timer was to look. */
@@ -59,20 +59,20 @@ export class Activity implements Task {
     this.source = source;
     this.#parts = parts;
     this.turn = parts.metrics.turns;
-    this.#receivedMs = parts.timers.nowMs;
-    this.#sentMs = parts.timers.nowMs;
+    this.#received = parts.timers.instant;
+    this.#sent = parts.timers.instant;
   }
 
   /** Something arrived, or is waited for from now on. */
   received(): void {
     this.turn = this.#parts.metrics.turns;
-    this.#receivedMs = this.#parts.timers.nowMs;
+    this.#received = this.#parts.timers.instant;
   }
 
   /** Something was sent, or is offered from now on. */
   sent(): void {
     this.turn = this.#parts.metrics.turns;
-    this.#sentMs = this.#parts.timers.nowMs;
+    this.#sent = this.#parts.timers.instant;
   }
 
   /** Sets one timeout; Infinity for none. All are measured from now on. */
@@ -92,7 +92,7 @@ export class Activity implements Task {
       slackMs,
     );
     this.#restart();
-    this.#looksMs = this.#receivedMs + this.#shortestMs;
+    this.#looksMs = this.#received.ms + this.#shortestMs;
   }
 
   /** The connection is closed, or somebody else's. */
@@ -126,8 +126,8 @@ export class Activity implements Task {
   }
 
   #restart(): void {
-    this.#receivedMs = this.#parts.timers.nowMs;
-    this.#sentMs = this.#parts.timers.nowMs;
+    this.#received = this.#parts.timers.instant;
+    this.#sent = this.#parts.timers.instant;
   }
 
   /** A timeout that does not run now may begin to at any time: look in between. */
@@ -149,11 +149,11 @@ export class Activity implements Task {
     const timeoutMs = this.#timeouts[kind];
     switch (kind) {
       case "idle":
-        return Math.max(this.#receivedMs, this.#sentMs) + timeoutMs;
+        return Math.max(this.#received.ms, this.#sent.ms) + timeoutMs;
       case "read":
-        return this.source.reading ? this.#receivedMs + timeoutMs : Infinity;
+        return this.source.reading ? this.#received.ms + timeoutMs : Infinity;
       case "write":
-        return this.source.sending ? this.#sentMs + timeoutMs : Infinity;
+        return this.source.sending ? this.#sent.ms + timeoutMs : Infinity;
     }
   }
 }

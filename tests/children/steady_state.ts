@@ -1,6 +1,8 @@
 /** Prints the bytes of heap that each event costs; see `heap_meter.ts`. */
 import { argv } from "node:process";
 import { EFD_NONBLOCK, eventfd } from "../../ffi/mod.ts";
+import { hello } from "../../examples/http/hello.ts";
+import { serveHttp } from "../../examples/http/serve.ts";
 import { type Connection, Engine } from "../../mod.ts";
 import { HeapMeter } from "../support/heap_meter.ts";
 
@@ -41,6 +43,25 @@ function messages(trigger: "edge" | "level", mergeWrites: boolean): void {
   engine.run();
 }
 
+/** Connections that ask the HTTP server of the examples for its hello. */
+function requests(): void {
+  using engine = new Engine();
+  const listener = serveHttp(engine, {}, hello);
+  const request = new TextEncoder().encode(
+    "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n",
+  );
+  for (let index = 0; index < 20; index++) {
+    engine.connect({ port: listener.port }, {
+      open: (connection) => connection.write(request),
+      data(connection) {
+        connection.write(request);
+        if (meter.count()) engine.stop();
+      },
+    });
+  }
+  engine.run();
+}
+
 /** A timer that is postponed, and one that fires in each turn. */
 function timers(): void {
   using engine = new Engine();
@@ -58,4 +79,5 @@ const mode = trigger === "level" ? "level" : "edge";
 if (what === "events") readEvents(mode);
 else if (what === "messages") messages(mode, false);
 else if (what === "merged") messages(mode, true);
+else if (what === "requests") requests();
 else timers();
