@@ -50,7 +50,7 @@ export function serveUntilEnded(argument: string, handler: Handler): void {
 /** Listens, and has `handler` answer the requests. */
 export function serveHttp(
   engine: Engine,
-  options: Omit<ListenOptions, "bufferMax"> & HttpOptions,
+  options: Omit<ListenOptions, "bufferMax" | "mergeWrites"> & HttpOptions,
   handler: Handler,
 ): Listener {
   const handlers = httpHandlers(engine, handler, options);
