@@ -12,6 +12,8 @@ const WINDOW = 50_000;
  * what is hot, and what is not compiled allocates.
  */
 const WINDOWS = 6;
+/** The windows take so long at least, for the same reason. */
+const TIME_MIN_MS = 1000;
 /** What the start has left may be collected: such a window does not count. */
 const COLLECTED_MAX = 2;
 
@@ -20,6 +22,7 @@ const COLLECTED_MAX = 2;
  * `HEAP_METER_FLAG`; fails if things are collected again and again.
  */
 export class HeapMeter {
+  readonly #beganMs = performance.now();
   #events = 0;
   #windows = 0;
   #collected = 0;
@@ -38,7 +41,8 @@ export class HeapMeter {
     } else if (++this.#collected > COLLECTED_MAX) {
       throw new Error("Cannot measure: what is allocated is collected");
     }
-    if (this.#windows < WINDOWS) return false;
+    const tookMs = performance.now() - this.#beganMs;
+    if (this.#windows < WINDOWS || tookMs < TIME_MIN_MS) return false;
     console.log(this.#least);
     return true;
   }
