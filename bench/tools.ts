@@ -10,6 +10,7 @@ export interface Tools {
   churnLoad: string;
   httpLoad: string;
   udpLoad: string;
+  bulkLoad: string;
   /** Opens connections and keeps them. */
   idle: string;
   /** The echo servers in C. */
@@ -23,6 +24,7 @@ const SOURCES: Record<keyof Tools, string> = {
   churnLoad: "load/churn_load.c",
   httpLoad: "load/http_load.c",
   udpLoad: "load/udp_load.c",
+  bulkLoad: "load/bulk_load.c",
   idle: "load/idle.c",
   echo: "peers/echo.c",
   udpEcho: "peers/udp_echo.c",

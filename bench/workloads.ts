@@ -3,6 +3,7 @@ import { postWorkloads } from "./post/workloads.ts";
 import { serverWorkloads } from "./server/workloads.ts";
 import { singleWorkloads } from "./single/workloads.ts";
 import { startWorkload } from "./start/workloads.ts";
+import { streamWorkloads } from "./streams/workloads.ts";
 import type { Workload } from "./workload.ts";
 
 /** What is measured when nothing else is asked for. */
@@ -14,4 +15,5 @@ export const workloads: readonly Workload[] = [
   ...postWorkloads,
   ...singleWorkloads,
   startWorkload,
+  ...streamWorkloads,
 ];

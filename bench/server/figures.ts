@@ -46,7 +46,7 @@ const calls: Figure = {
   digits: 2,
 };
 
-const serverBusy: Figure = {
+export const serverBusy: Figure = {
   name: "serverBusy",
   title: "server",
   means: "how busy the server's core was with it",

@@ -6,7 +6,7 @@ import { findProgram, type Tools } from "../tools.ts";
 
 /** What a server is given to do. */
 export interface Load {
-  generator: "load" | "churnLoad" | "httpLoad" | "udpLoad";
+  generator: "load" | "churnLoad" | "httpLoad" | "udpLoad" | "bulkLoad";
   connections: number;
   sizeBytes: number;
   /** Messages in flight on each connection. */
