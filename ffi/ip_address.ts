@@ -12,7 +12,7 @@ export function parseIpv4(text: string): number[] | null {
 
 /** An IPv4 address as text, from its 4 bytes. */
 export function formatIpv4(bytes: ArrayLike<number>): string {
-  return Array.from(bytes).join(".");
+  return `${bytes[0]}.${bytes[1]}.${bytes[2]}.${bytes[3]}`;
 }
 
 /** The 16 bytes of an IPv6 address such as "::1", or null for other text. */

@@ -19,7 +19,12 @@ import {
 import type { EngineParts } from "../parts.ts";
 import { Timer } from "../timers.ts";
 import { CONNECT_QUEUE, FAST, type Task, TASK_WORK } from "../work_queue.ts";
-import { Connection, type Connector, NO_SOCKET } from "./connection.ts";
+import {
+  type Connectable,
+  Connection,
+  type Connector,
+  NO_SOCKET,
+} from "./connection.ts";
 import {
   type AdoptOptions,
   checkArguments,
@@ -50,8 +55,24 @@ export function connect(
   handlers: ConnectionHandlers,
 ): Connection {
   checkArguments("connect", options, handlers, CONNECTION_HANDLERS);
-  const { timeoutMs = Infinity, signal } = options;
   const limited = { parts, handlers, ...connectionOptions(options) };
+  return beginConnecting(
+    parts,
+    options,
+    (readsWhole) => new Connection({ ...limited, readsWhole }, NO_SOCKET),
+  );
+}
+
+/**
+ * Starts to connect what `make` makes, once the options are known to be right;
+ * it is told whether it will be TCP.
+ */
+export function beginConnecting<C extends Connectable>(
+  parts: EngineParts,
+  options: ConnectOptions,
+  make: (isTcp: boolean) => C,
+): C {
+  const { timeoutMs = Infinity, signal } = options;
   if (typeof timeoutMs !== "number" || !(timeoutMs >= 0)) {
     throw new RangeError(
       `Cannot connect: timeoutMs must be a number from 0 on, and is ${timeoutMs}`,
@@ -62,8 +83,7 @@ export function connect(
   const limits = { timeoutMs, signal };
   if (path === undefined && isHostName(hostname)) {
     checkInteger("port", port, 1, 65535);
-    const shared = { ...limited, readsWhole: true };
-    const connection = new Connection(shared, NO_SOCKET);
+    const connection = make(true);
     const target = `${hostname}:${port}`;
     const connecting = new Connecting(parts, connection, target, limits);
     connecting.lookUp(hostname, port);
@@ -72,10 +92,9 @@ export function connect(
   const address = endpointAddress(options, 1);
   // What is wrong with it shows here, before there is a socket.
   encodeAddress(address);
-  const shared = { ...limited, readsWhole: isInternet(address) };
   const fd = streamSocket(parts.calls, address);
   const target = addressText(address);
-  const connection = new Connection(shared, NO_SOCKET);
+  const connection = make(isInternet(address));
   connection.useSocket(fd, target);
   new Connecting(parts, connection, target, limits).connect(address);
   return connection;
@@ -127,7 +146,7 @@ interface ConnectLimits {
 /** Establishes one connection. */
 export class Connecting implements Connector {
   readonly #parts: EngineParts;
-  readonly #connection: Connection;
+  readonly #connection: Connectable;
   readonly #signal: AbortSignal | undefined;
   /** The end of all attempts, Infinity for none. */
   readonly #deadlineMs: number;
@@ -144,7 +163,7 @@ export class Connecting implements Connector {
 
   constructor(
     parts: EngineParts,
-    connection: Connection,
+    connection: Connectable,
     target: string,
     limits: ConnectLimits,
   ) {

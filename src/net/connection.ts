@@ -21,12 +21,28 @@ import { muteWrites } from "./sender.ts";
 /** Stands for the socket until there is one. */
 export const NO_SOCKET = -1;
 
-/** What is connecting a connection. */
+/** What is connecting something. */
 export interface Connector {
   /** An attempt has failed: there may be other addresses. */
   failed(error: SystemError): void;
   /** The connection is established, or closed. */
   stop(): void;
+}
+
+/** What can be connected. */
+export interface Connectable {
+  /** Its socket; -1 while it has none. */
+  readonly fd: number;
+  /** What is connecting it; null once it has. */
+  connector: Connector | null;
+  /** A socket to connect with, and where to; another one replaces it. */
+  useSocket(fd: number, peer: string): void;
+  /** connect(2) was called: the rest is told by the write handler. */
+  awaitConnected(): void;
+  /** There is nothing left to try. */
+  connectFailed(error: SystemError): void;
+  /** Gives up. */
+  close(): void;
 }
 
 /**

@@ -15,10 +15,12 @@ import {
   F_SETFL,
   FD_CLOEXEC,
   O_NONBLOCK,
+  SO_ERROR,
   SOCK_CLOEXEC,
   SOCK_NONBLOCK,
   SOCK_STREAM,
   type SocketAddress,
+  SOL_SOCKET,
   SystemError,
 } from "../../ffi/mod.ts";
 import type { SystemCalls } from "../../ffi/mod.ts";
@@ -125,14 +127,16 @@ function addFlag(
   if (result < 0) throw new SystemError("fcntl", -result, { fd });
 }
 
+// Made once: memory of this size is not V8's own, and costs as much as the call.
+const addressBytes = new Uint8Array(ADDRESS_BYTES_MAX);
+
 /** The address that a socket is bound to; null if the kernel does not say. */
 export function boundAddress(
   calls: SystemCalls,
   fd: number,
 ): SocketAddress | null {
-  const bytes = new Uint8Array(ADDRESS_BYTES_MAX);
-  const length = calls.getsockname(fd, bytes);
-  return length < 0 ? null : decodeAddress(bytes, length);
+  const length = calls.getsockname(fd, addressBytes);
+  return length < 0 ? null : decodeAddress(addressBytes, length);
 }
 
 /** The address of a socket's peer; null if it is not connected any more. */
@@ -140,7 +144,14 @@ export function peerAddress(
   calls: SystemCalls,
   fd: number,
 ): SocketAddress | null {
-  const bytes = new Uint8Array(ADDRESS_BYTES_MAX);
-  const length = calls.getpeername(fd, bytes);
-  return length < 0 ? null : decodeAddress(bytes, length);
+  const length = calls.getpeername(fd, addressBytes);
+  return length < 0 ? null : decodeAddress(addressBytes, length);
+}
+
+/** A socket's pending error, cleared by this; 0 for none. */
+export function pendingError(calls: SystemCalls, fd: number): number {
+  const value = new Int32Array(1);
+  const bytes = new Uint8Array(value.buffer);
+  calls.getsockopt(fd, SOL_SOCKET, SO_ERROR, bytes);
+  return value[0];
 }

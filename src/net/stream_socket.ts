@@ -6,14 +6,13 @@
 
 import {
   IPPROTO_TCP,
-  SO_ERROR,
-  SOL_SOCKET,
   type SystemCalls,
   SystemError,
   TCP_INFO,
   tcp_info,
 } from "../../ffi/mod.ts";
 import { BaseSocket } from "./base_socket.ts";
+import { pendingError } from "./socket.ts";
 
 /** When the kernel probes an idle peer. What is left out is the system's. */
 export interface KeepAliveOptions {
@@ -76,11 +75,7 @@ export abstract class StreamSocket extends BaseSocket {
 
   /** @internal The socket's pending error, cleared by this; 0 for none. */
   protected takeError(): number {
-    const value = new Int32Array(1);
-    const bytes = new Uint8Array(value.buffer);
-    const { calls } = this.event.parts;
-    calls.getsockopt(this.event.fd, SOL_SOCKET, SO_ERROR, bytes);
-    return value[0];
+    return pendingError(this.event.parts.calls, this.event.fd);
   }
 }
 

@@ -34,6 +34,7 @@
  */
 
 import { asRuntimeError, SystemError } from "../../ffi/mod.ts";
+import type { FdEvent } from "../fd_event.ts";
 import { listeningSocket } from "./listening_socket.ts";
 import { endpointAddress } from "./socket.ts";
 import { firstAddress, withoutBrackets } from "./streams_address.ts";
@@ -136,15 +137,19 @@ export function connect(options: UnixConnectOptions): Promise<UnixConn>;
 export async function connect(
   options: TcpConnectOptions | UnixConnectOptions,
 ): Promise<TcpConn | UnixConn> {
-  const { engine, allowHalfOpen = false } = options;
+  const { engine, allowHalfOpen = false, signal, timeoutMs } = options;
   const settings = { host: hostOn(engine), allowHalfOpen };
+  const limits = {
+    ...(signal === undefined ? {} : { signal }),
+    ...(timeoutMs === undefined ? {} : { timeoutMs }),
+  };
   if (options.transport === "unix") {
-    const { path } = options;
-    const take = (fd: number) => new StreamConn<UnixAddr>(settings, fd);
-    return await connectTo(settings.host, { path }, options, take);
+    const to = { ...limits, path: options.path };
+    const take = (event: FdEvent) => new StreamConn<UnixAddr>(settings, event);
+    return await connectTo(settings.host, to, take);
   }
   const { hostname = "127.0.0.1", port } = options;
-  const to = { hostname: withoutBrackets(hostname), port };
-  const take = (fd: number) => new TcpStreamConn(settings, fd);
-  return await connectTo(settings.host, to, options, take);
+  const to = { ...limits, hostname: withoutBrackets(hostname), port };
+  const take = (event: FdEvent) => new TcpStreamConn(settings, event);
+  return await connectTo(settings.host, to, take);
 }

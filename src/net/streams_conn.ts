@@ -15,17 +15,15 @@ import {
   SHUT_WR,
   SystemError,
 } from "../../ffi/mod.ts";
-import { FdEvent } from "../fd_event.ts";
-import type { OwnHandlers } from "../fd_handlers.ts";
+import type { FdEvent } from "../fd_event.ts";
 import { queueRead } from "../interest.ts";
 import { readsShort } from "../reported.ts";
 import { INACTIVE } from "../states.ts";
-import { streamRules, triggerRules } from "../trigger.ts";
 import { setSocketOption } from "./socket_options.ts";
 import { localAddr, remoteAddr } from "./streams_address.ts";
-import { Presence } from "./streams_attendance.ts";
 import type { StreamHost } from "./streams_host.ts";
 import { Operations } from "./streams_operations.ts";
+import { StreamResource } from "./streams_resource.ts";
 import type {
   Addr,
   Conn,
@@ -45,52 +43,38 @@ export interface ConnSettings {
 }
 
 /** A stream connection. */
-export class StreamConn<A extends Addr = Addr> implements Conn<A>, ByteSource {
+export class StreamConn<A extends Addr = Addr> extends StreamResource
+  implements Conn<A>, ByteSource {
   readonly localAddr: A;
   readonly remoteAddr: A;
-  readonly #host: StreamHost;
-  readonly #event: FdEvent;
-  readonly #presence: Presence;
   /** Memory to read into; null for a chunk. */
   readonly #reads: Operations<Uint8Array | null, Received>;
   /** Bytes to write; null for the end. */
   readonly #writes: Operations<Uint8Array | null, number>;
-  readonly #streams: WebStreams;
+  readonly #allowHalfOpen: boolean;
+  #streams: WebStreams | null = null;
 
-  static readonly #events: OwnHandlers = {
-    owner: "Conn",
-    read: (event) => (event.data as StreamConn).#readable(),
-    write: (event) => (event.data as StreamConn).#writable(),
-    error: (event, error) => (event.data as StreamConn).#hungUp(error),
-    engineClosed: (event) => (event.data as StreamConn).close(),
-  };
-
-  /** Takes over a connected, nonblocking socket. */
-  constructor({ host, allowHalfOpen }: ConnSettings, fd: number) {
+  /** Takes over the event of a connected, nonblocking socket. */
+  constructor({ host, allowHalfOpen }: ConnSettings, event: FdEvent) {
+    super(host, event);
     const { calls } = host.parts;
-    this.localAddr = localAddr(calls, fd) as A;
-    this.remoteAddr = remoteAddr(calls, fd, this.localAddr) as A;
-    this.#host = host;
-    const rules = streamRules(triggerRules("edge"));
-    this.#event = new FdEvent(fd, StreamConn.#events, host.parts, rules);
-    this.#event.data = this;
-    this.#presence = new Presence(host.attendance);
-    this.#reads = new Operations(this.#presence);
-    this.#writes = new Operations(this.#presence);
-    this.#streams = new WebStreams(this, allowHalfOpen);
-    host.parts.registry.add(this.#event);
+    this.localAddr = localAddr(calls, event.fd) as A;
+    this.remoteAddr = remoteAddr(calls, event.fd, this.localAddr) as A;
+    this.#allowHalfOpen = allowHalfOpen;
+    this.#reads = new Operations(this.presence);
+    this.#writes = new Operations(this.presence);
     // Both directions at once: one epoll_ctl for the connection's life.
-    this.#event.enable();
-    this.#event.blockWrite();
-    this.#event.writeReady = true;
+    event.enable();
+    event.blockWrite();
+    event.writeReady = true;
   }
 
   get readable(): ReadableStream<Uint8Array<ArrayBuffer>> {
-    return this.#streams.readable;
+    return this.#webStreams.readable;
   }
 
   get writable(): WritableStream<Uint8Array<ArrayBufferLike>> {
-    return this.#streams.writable;
+    return this.#webStreams.writable;
   }
 
   read(p: Uint8Array, options?: WaitOptions): Promise<number | null> {
@@ -115,30 +99,40 @@ export class StreamConn<A extends Addr = Addr> implements Conn<A>, ByteSource {
     await (this.#refusal(undefined) ?? this.#write(null, undefined));
   }
 
-  close(): void {
-    if (this.#event.closed) return;
-    this.#event.close();
-    if (!this.#reads.empty || !this.#writes.empty) {
-      this.#failAll(new SystemError("close", EINTR));
+  /** There may be something to read. */
+  override canRead(): void {
+    while (!this.#reads.empty) {
+      const { target } = this.#reads;
+      const count = this.#receive(target);
+      if (count === -EAGAIN) return;
+      if (count < 0) this.#reads.fail(this.#error("recv", count));
+      else this.#reads.settle(this.#received(count, target));
     }
-    this.#presence.closed();
   }
 
-  ref(): void {
-    this.#presence.ref();
+  /** There may be room to write. */
+  override canWrite(): void {
+    while (!this.#writes.empty) {
+      const count = this.#send(this.#writes.target);
+      if (count === -EAGAIN) return;
+      if (count < 0) this.#writes.fail(this.#error("send", count));
+      else this.#writes.settle(count);
+    }
+    this.event.blockWrite();
   }
 
-  unref(): void {
-    this.#presence.unref();
+  override hungUp(error: SystemError | null): void {
+    if (error !== null) return this.#failAll(error);
+    // The calls themselves tell what has happened.
+    this.canRead();
+    this.canWrite();
+    if (!this.#reads.empty) this.event.enableRead();
+    if (!this.#writes.empty) this.event.enableWrite();
   }
 
-  [Symbol.dispose](): void {
-    this.close();
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    this.close();
-    return Promise.resolve();
+  protected override closed(): void {
+    if (this.#reads.empty && this.#writes.empty) return;
+    this.#failAll(new SystemError("close", EINTR));
   }
 
   /** Sets an option of the socket. */
@@ -146,13 +140,17 @@ export class StreamConn<A extends Addr = Addr> implements Conn<A>, ByteSource {
     option: "TCP_NODELAY" | "SO_KEEPALIVE",
     value: boolean,
   ): void {
-    if (this.#event.closed) throw closedError();
-    setSocketOption(this.#host.parts.calls, this.#event.fd, option, value);
+    if (this.event.closed) throw closedError();
+    setSocketOption(this.host.parts.calls, this.event.fd, option, value);
+  }
+
+  get #webStreams(): WebStreams {
+    return this.#streams ??= new WebStreams(this, this.#allowHalfOpen);
   }
 
   /** Why nothing can be asked of it; null where it can. */
   #refusal(signal: AbortSignal | undefined): Promise<never> | null {
-    if (this.#event.closed) return Promise.reject(closedError());
+    if (this.event.closed) return Promise.reject(closedError());
     return signal?.aborted ? Promise.reject(signal.reason) : null;
   }
 
@@ -162,12 +160,12 @@ export class StreamConn<A extends Addr = Addr> implements Conn<A>, ByteSource {
   ): Promise<Received> {
     const refusal = this.#refusal(signal);
     if (refusal !== null) return refusal;
-    const event = this.#event;
+    const event = this.event;
     if (event.readReady && this.#reads.empty) {
-      if (this.#host.hasTime) {
+      if (this.host.hasTime) {
         const count = this.#receive(target);
         if (count >= 0) {
-          this.#host.spend(count);
+          this.host.spend(count);
           return Promise.resolve(this.#received(count, target));
         }
         if (count !== -EAGAIN) {
@@ -184,12 +182,12 @@ export class StreamConn<A extends Addr = Addr> implements Conn<A>, ByteSource {
     bytes: Uint8Array | null,
     signal: AbortSignal | undefined,
   ): Promise<number> {
-    const event = this.#event;
+    const event = this.event;
     if (this.#writes.empty) {
-      if (event.writeReady && this.#host.hasTime) {
+      if (event.writeReady && this.host.hasTime) {
         const count = this.#send(bytes);
         if (count >= 0) {
-          this.#host.spend(count);
+          this.host.spend(count);
           return Promise.resolve(count);
         }
         if (count !== -EAGAIN) {
@@ -201,38 +199,6 @@ export class StreamConn<A extends Addr = Addr> implements Conn<A>, ByteSource {
     return this.#writes.add(bytes, signal);
   }
 
-  /** There may be something to read. */
-  #readable(): void {
-    while (!this.#reads.empty) {
-      const { target } = this.#reads;
-      const count = this.#receive(target);
-      if (count === -EAGAIN) return;
-      if (count < 0) this.#reads.fail(this.#error("recv", count));
-      else this.#reads.settle(this.#received(count, target));
-    }
-  }
-
-  /** There may be room to write. */
-  #writable(): void {
-    while (!this.#writes.empty) {
-      const count = this.#send(this.#writes.target);
-      if (count === -EAGAIN) return;
-      if (count < 0) this.#writes.fail(this.#error("send", count));
-      else this.#writes.settle(count);
-    }
-    this.#event.blockWrite();
-  }
-
-  /** ERR or HUP alone, or a change that the kernel refused. */
-  #hungUp(error: SystemError | null): void {
-    if (error !== null) return this.#failAll(error);
-    // The calls themselves tell what has happened.
-    this.#readable();
-    this.#writable();
-    if (!this.#reads.empty) this.#event.enableRead();
-    if (!this.#writes.empty) this.#event.enableWrite();
-  }
-
   #failAll(error: SystemError): void {
     const reason = asRuntimeError(error);
     this.#reads.failAll(reason);
@@ -241,9 +207,9 @@ export class StreamConn<A extends Addr = Addr> implements Conn<A>, ByteSource {
 
   /** Bytes read, 0 at the end, or the negative errno. */
   #receive(target: Uint8Array | null): number {
-    const event = this.#event;
-    const { calls } = this.#host.parts;
-    const bytes = target ?? this.#host.chunk;
+    const event = this.event;
+    const { calls } = this.host.parts;
+    const bytes = target ?? this.host.chunk;
     let count: number;
     do count = calls.recv(event.fd, bytes, 0); while (count === -EINTR);
     // A short read has taken all, unless reads stop early: at the end, at urgent
@@ -257,13 +223,13 @@ export class StreamConn<A extends Addr = Addr> implements Conn<A>, ByteSource {
 
   #received(count: number, target: Uint8Array | null): Received {
     if (count === 0) return null;
-    return target === null ? this.#host.chunk.slice(0, count) : count;
+    return target === null ? this.host.chunk.slice(0, count) : count;
   }
 
   /** Bytes sent, or the negative errno. */
   #send(bytes: Uint8Array | null): number {
-    const event = this.#event;
-    const { calls } = this.#host.parts;
+    const event = this.event;
+    const { calls } = this.host.parts;
     if (bytes === null) {
       const result = calls.shutdown(event.fd, SHUT_WR);
       // The peer has reset the connection: there is nothing left to end.
@@ -279,7 +245,7 @@ export class StreamConn<A extends Addr = Addr> implements Conn<A>, ByteSource {
 
   #error(syscall: string, errno: number): Error {
     return asRuntimeError(
-      new SystemError(syscall, errno, { fd: this.#event.fd }),
+      new SystemError(syscall, errno, { fd: this.event.fd }),
     );
   }
 }
