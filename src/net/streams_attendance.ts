@@ -15,7 +15,10 @@ const LOOK_INTERVAL_MS = 2;
  * Looks, after an operation has begun to wait, before the engine waits on a thread:
  * that takes some 90 microseconds to come back from, and most answers come sooner.
  */
-const LOOKS = 16;
+const LOOKS_MAX = 16;
+
+/** A wait on a thread that took no longer could have been a few looks more. */
+const SHORT_WAIT_MS = 0.15;
 
 /** How an engine waits for the streams on it. */
 export class Attendance {
@@ -27,7 +30,9 @@ export class Attendance {
   #waiting = 0;
   /** Those of `#waiting` that keep the process alive. */
   #held = 0;
-  #looksLeft = LOOKS;
+  /** As many as have been worth it lately. */
+  #looks = LOOKS_MAX;
+  #looksLeft = LOOKS_MAX;
   #onThread = false;
   /** Ends the pause under way. */
   #resume: (() => void) | null = null;
@@ -49,7 +54,7 @@ export class Attendance {
 
   /** An operation waits; whether it keeps the process alive. */
   began(held: boolean): void {
-    this.#looksLeft = LOOKS;
+    this.#looksLeft = this.#looks;
     this.#waiting++;
     if (held) this.#held++;
     if (this.#resume !== null) this.#resume();
@@ -77,10 +82,15 @@ export class Attendance {
       return await others(1);
     }
     this.#onThread = true;
+    const beganMs = systemCalls.now();
     try {
       await systemCalls.waitReadable(fd, timeoutMs);
     } finally {
       this.#onThread = false;
+      const waitedMs = systemCalls.now() - beganMs;
+      this.#looks = waitedMs <= SHORT_WAIT_MS
+        ? Math.min(this.#looks * 2, LOOKS_MAX)
+        : Math.max(this.#looks >> 1, 1);
     }
   }
 

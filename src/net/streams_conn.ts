@@ -223,7 +223,7 @@ export class StreamConn<A extends Addr = Addr> extends StreamResource
 
   #received(count: number, target: Uint8Array | null): Received {
     if (count === 0) return null;
-    return target === null ? this.host.chunk.slice(0, count) : count;
+    return target === null ? this.host.takeChunk(count) : count;
   }
 
   /** Bytes sent, or the negative errno. */

@@ -27,7 +27,7 @@ export class StreamHost {
   readonly engine: Engine;
   readonly parts: EngineParts;
   readonly attendance: Attendance;
-  #chunk: Uint8Array | null = null;
+  #chunk: Uint8Array<ArrayBuffer> | null = null;
   #turn = -1;
   #bytesLeft = 0;
 
@@ -37,9 +37,20 @@ export class StreamHost {
     this.attendance = attendance;
   }
 
-  /** Where chunks of unknown length are received. Valid until the next one is. */
-  get chunk(): Uint8Array {
+  /** Where chunks of unknown length are received. */
+  get chunk(): Uint8Array<ArrayBuffer> {
     return this.#chunk ??= new Uint8Array(CHUNK_BYTES);
+  }
+
+  /**
+   * The first `count` bytes of it, as the reader's own: a copy of few, and of many
+   * the memory itself.
+   */
+  takeChunk(count: number): Uint8Array<ArrayBuffer> {
+    const { chunk } = this;
+    if (count < CHUNK_BYTES / 2) return chunk.slice(0, count);
+    this.#chunk = null;
+    return chunk.subarray(0, count);
   }
 
   /** Whether an operation may be done at once, and not in a later turn. */
