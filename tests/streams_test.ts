@@ -6,6 +6,7 @@ import {
   assertRejects,
   assertThrows,
 } from "@std/assert";
+import { connect, listen } from "../src/net/streams.ts";
 import type {
   Conn,
   Listener,
@@ -26,6 +27,7 @@ import {
   text,
   writeAll,
 } from "./support/stream_nets.ts";
+import { test } from "./support/descriptors.ts";
 import { closedPort, PeerListener } from "./support/net_peer.ts";
 import { within } from "./support/within.ts";
 
@@ -322,4 +324,26 @@ pairTest("options of TCP can be set", ({ client }) => {
     client.setNoDelay(value);
     client.setKeepAlive(value);
   }
+});
+
+pairTest("what is no Uint8Array is refused at once", async ({ client }) => {
+  for (const value of ["text", new Uint16Array(1), new ArrayBuffer(1)]) {
+    const p = value as unknown as Uint8Array;
+    await assertRejects(() => client.read(p), TypeError);
+    await assertRejects(() => client.write(p), TypeError);
+  }
+});
+
+pairTest("who prints a connection or a listener sees no insides", (pair) => {
+  for (const end of [pair.client, pair.listener]) {
+    const shown = Object.keys(end);
+    const addresses = ["addr", "localAddr", "remoteAddr"];
+    assertEquals(shown.filter((name) => !addresses.includes(name)), []);
+  }
+});
+
+test("a transport that there is none of is refused", async () => {
+  const options = { port: 0, transport: "udp" } as unknown as TcpConnectOptions;
+  assertThrows(() => listen(options), TypeError, "is udp");
+  await assertRejects(() => connect(options), TypeError, "is udp");
 });

@@ -37,7 +37,11 @@ import { asRuntimeError, SystemError } from "../../ffi/mod.ts";
 import type { FdEvent } from "../fd_event.ts";
 import { listeningSocket } from "./listening_socket.ts";
 import { endpointAddress } from "./socket.ts";
-import { firstAddress, withoutBrackets } from "./streams_address.ts";
+import {
+  checkTransport,
+  firstAddress,
+  withoutBrackets,
+} from "./streams_address.ts";
 import { StreamConn, TcpStreamConn } from "./streams_conn.ts";
 import { connectTo } from "./streams_connect.ts";
 import { hostOn } from "./streams_host.ts";
@@ -87,6 +91,7 @@ export function listen(
   options: TcpListenOptions | UnixListenOptions,
 ): TcpListener | UnixListener {
   const { engine, allowHalfOpen = false } = options;
+  checkTransport("listen", options.transport);
   const host = hostOn(engine);
   const settings = { host, allowHalfOpen };
   const { calls } = host.parts;
@@ -138,6 +143,7 @@ export async function connect(
   options: TcpConnectOptions | UnixConnectOptions,
 ): Promise<TcpConn | UnixConn> {
   const { engine, allowHalfOpen = false, signal, timeoutMs } = options;
+  checkTransport("connect", options.transport);
   const settings = { host: hostOn(engine), allowHalfOpen };
   const limits = {
     ...(signal === undefined ? {} : { signal }),

@@ -52,6 +52,16 @@ function addrOf(address: SocketAddress): Addr {
   }
 }
 
+/** Throws a TypeError for what is no stream's transport, such as `"udp"`. */
+export function checkTransport(verb: string, transport: unknown): void {
+  if (transport === undefined || transport === "tcp" || transport === "unix") {
+    return;
+  }
+  throw new TypeError(
+    `Cannot ${verb}: the transport must be "tcp" or "unix", and is ${transport}`,
+  );
+}
+
 /** An address as it stands in a URL may have brackets. */
 export function withoutBrackets(hostname: string): string {
   return hostname.startsWith("[") && hostname.endsWith("]")

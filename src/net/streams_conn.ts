@@ -19,6 +19,7 @@ import type { FdEvent } from "../fd_event.ts";
 import { queueRead } from "../interest.ts";
 import { readsShort } from "../reported.ts";
 import { INACTIVE } from "../states.ts";
+import { kindOf } from "./options.ts";
 import { setSocketOption } from "./socket_options.ts";
 import { localAddr, remoteAddr } from "./streams_address.ts";
 import type { StreamHost } from "./streams_host.ts";
@@ -78,6 +79,7 @@ export class StreamConn<A extends Addr = Addr> extends StreamResource
   }
 
   read(p: Uint8Array, options?: WaitOptions): Promise<number | null> {
+    if (!(p instanceof Uint8Array)) return refuse("read into", p);
     if (p.byteLength === 0) return Promise.resolve(0);
     return this.#read(p, options?.signal) as Promise<number | null>;
   }
@@ -89,6 +91,7 @@ export class StreamConn<A extends Addr = Addr> extends StreamResource
   }
 
   write(p: Uint8Array, options?: WaitOptions): Promise<number> {
+    if (!(p instanceof Uint8Array)) return refuse("write", p);
     const refusal = this.#refusal(options?.signal);
     if (refusal !== null) return refusal;
     if (p.byteLength === 0) return Promise.resolve(0);
@@ -259,6 +262,15 @@ export class TcpStreamConn extends StreamConn<NetAddr> implements TcpConn {
   setKeepAlive(keepAlive = true): void {
     this.setOption("SO_KEEPALIVE", keepAlive);
   }
+}
+
+/** Where no types hold it back, it may be anything. */
+function refuse(verb: string, value: unknown): Promise<never> {
+  return Promise.reject(
+    new TypeError(
+      `Cannot ${verb} it: it must be a Uint8Array, and is ${kindOf(value)}`,
+    ),
+  );
 }
 
 function closedError(): Error {

@@ -55,31 +55,44 @@ function registered(event: FdEvent): FdEvent {
 /** A listener or a connection. */
 export abstract class StreamResource
   implements EventOwner, Referable, Disposable, AsyncDisposable {
-  protected readonly host: StreamHost;
-  protected readonly event: FdEvent;
-  protected readonly presence: Presence;
+  // Hidden from whoever prints it, as in Deno.
+  readonly #host: StreamHost;
+  readonly #event: FdEvent;
+  readonly #presence: Presence;
 
   /** Becomes the owner of an event. */
   constructor(host: StreamHost, event: FdEvent) {
-    this.host = host;
-    this.event = event;
-    this.presence = new Presence(host.attendance);
+    this.#host = host;
+    this.#event = event;
+    this.#presence = new Presence(host.attendance);
     event.data = this;
   }
 
+  protected get host(): StreamHost {
+    return this.#host;
+  }
+
+  protected get event(): FdEvent {
+    return this.#event;
+  }
+
+  protected get presence(): Presence {
+    return this.#presence;
+  }
+
   close(): void {
-    if (this.event.closed) return;
-    this.event.close();
+    if (this.#event.closed) return;
+    this.#event.close();
     this.closed();
-    this.presence.closed();
+    this.#presence.closed();
   }
 
   ref(): void {
-    this.presence.ref();
+    this.#presence.ref();
   }
 
   unref(): void {
-    this.presence.unref();
+    this.#presence.unref();
   }
 
   [Symbol.dispose](): void {
