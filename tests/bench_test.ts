@@ -14,7 +14,7 @@ const hasCompiler = findProgram("CC", "cc", "gcc", "clang") !== undefined;
 
 /** Edgewise and another one for each workload. */
 const PEERS = "edgewise,c,deno-serve,deno-http,post-message,one-by-one," +
-  "deno-timeout,empty";
+  "deno-timeout,empty,deno";
 
 /** Runs the benchmark with the import map that the tests run with. */
 async function bench(args: string[], env: Record<string, string> = {}) {

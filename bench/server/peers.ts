@@ -37,12 +37,12 @@ export function tcpServers(tools: Tools): ServerProgram[] {
     {
       name: "edgewise-streams",
       label: "Edgewise, listen of /streams",
-      command: deno("edgewise_streams.ts"),
+      command: streamsServer("edgewise", "echo"),
     },
     {
       name: "deno-listen",
       label: "Deno, Deno.listen",
-      command: deno("deno_listen.ts"),
+      command: streamsServer("deno", "echo"),
     },
     {
       name: "bun-listen",
@@ -133,6 +133,11 @@ export function httpServers(): ServerProgram[] {
       command: deno("node_http.mjs"),
     },
   ];
+}
+
+/** A server on Deno's own interfaces, see `streams/server.ts`. */
+export function streamsServer(net: string, what: string): string[] {
+  return [...denoRun(), benchFile("streams/server.ts"), net, what];
 }
 
 function deno(file: string, ...more: string[]): string[] {

@@ -31,6 +31,12 @@ const EXTRA_SECONDS = 1.2;
 /** Every load of a server. */
 export const serverWorkloads: readonly Workload[] = [
   echo(64, 50, 1, [
+    {
+      peer: "edgewise-streams",
+      figure: messages,
+      of: "deno-listen",
+      atLeast: 1,
+    },
     ...["edgewise-fd", "edgewise"].flatMap((peer): Target[] => [
       { peer, figure: messages, of: "c", atLeast: 0.95 },
       { peer, figure: messages, of: "deno-listen", atLeast: 1.15 },
@@ -71,6 +77,12 @@ export const serverWorkloads: readonly Workload[] = [
         figure: connections,
         of: "deno-listen",
         atLeast: 1.5,
+      },
+      {
+        peer: "edgewise-streams",
+        figure: connections,
+        of: "deno-listen",
+        atLeast: 1,
       },
     ],
   },

@@ -8,7 +8,20 @@ import { netOf } from "./nets.ts";
 
 const CHUNK_BYTES = 64 * 1024;
 
-const ways: Record<string, (conn: Deno.Conn) => Promise<void>> = {
+const ways: Record<string, (conn: Deno.TcpConn) => Promise<void>> = {
+  async echo(conn) {
+    using _ = conn;
+    conn.setNoDelay();
+    const buffer = new Uint8Array(CHUNK_BYTES);
+    for (;;) {
+      const received = await conn.read(buffer);
+      if (received === null) return;
+      let sent = 0;
+      while (sent < received) {
+        sent += await conn.write(buffer.subarray(sent, received));
+      }
+    }
+  },
   async read(conn) {
     const buffer = new Uint8Array(CHUNK_BYTES);
     while (await conn.read(buffer) !== null);

@@ -3,18 +3,15 @@ import { Child } from "../children.ts";
 import { column, type Figure, rate, ratio, spreadOf } from "../figures.ts";
 import { busySeconds, usage } from "../measure.ts";
 import type { Count } from "../meter.ts";
+import { streamsServer } from "../server/peers.ts";
 import { serverBusy, userUs } from "../server/figures.ts";
 import { type Load, takeServerTurn } from "../server/turn.ts";
 import { benchFile, denoRun } from "../tools.ts";
 import type { Context, Peer, Sample, Workload } from "../workload.ts";
 
 const NETS = [
-  {
-    name: "edgewise-streams",
-    label: "Edgewise, listen of /streams",
-    net: "edgewise",
-  },
-  { name: "deno-listen", label: "Deno, Deno.listen", net: "deno" },
+  { name: "edgewise", label: "Edgewise, /streams" },
+  { name: "deno", label: "Deno, Deno.listen and Deno.connect" },
 ];
 
 const chunks = rate("64 KiB");
@@ -44,12 +41,10 @@ export const streamWorkloads: readonly Workload[] = [
 
 /** One connection, with as many bytes as go through it. */
 function bulk(what: string, how: string, load: Load = BULK): Workload {
-  return workload(`streams-${what}`, `In bulk: ${how}`, chunks, [
-    userUs,
-    serverBusy,
-  ], (net) => {
-    const command = [...denoRun(), benchFile("streams/server.ts"), net, what];
-    return (context) => takeServerTurn(command, load, context);
+  const title = `In bulk: ${how}`;
+  return workload(`streams-${what}`, title, chunks, [userUs, serverBusy], {
+    turn: (net) => (context) =>
+      takeServerTurn(streamsServer(net, what), load, context),
   });
 }
 
@@ -57,14 +52,9 @@ function bulk(what: string, how: string, load: Load = BULK): Workload {
 function setUp(atOnce: number): Workload {
   const title = "Set-up: connect, accept and close in one process, at once: " +
     atOnce;
-  const name = `streams-set-up-${atOnce}`;
-  return workload(
-    name,
-    title,
-    connections,
-    [],
-    (net) => (context) => takeSetUpTurn(net, atOnce, context),
-  );
+  return workload(`streams-set-up-${atOnce}`, title, connections, [], {
+    turn: (net) => (context) => takeSetUpTurn(net, atOnce, context),
+  });
 }
 
 function workload(
@@ -72,7 +62,7 @@ function workload(
   title: string,
   figure: Figure,
   more: Figure[],
-  turn: (net: string) => Peer["takeTurn"],
+  { turn }: { turn(net: string): Peer["takeTurn"] },
 ): Workload {
   return {
     name,
@@ -80,19 +70,19 @@ function workload(
     columns: [
       column(figure),
       spreadOf(figure),
-      ratio(figure, "deno-listen", "of Deno"),
+      ratio(figure, "deno", "of Deno"),
       ...more.map(column),
     ],
     charted: [figure],
     targets: [
-      { peer: "edgewise-streams", figure, of: "deno-listen", atLeast: 1 },
+      { peer: "edgewise", figure, of: "deno", atLeast: 1 },
     ],
     extraSeconds: 0.7,
     measurings: 1,
     candidates: () =>
-      NETS.map(({ name, label, net }) => ({
+      NETS.map(({ name, label }) => ({
         name,
-        peer: { name, label, takeTurn: turn(net) },
+        peer: { name, label, takeTurn: turn(name) },
       })),
   };
 }

@@ -6,6 +6,7 @@
  */
 
 import { builtin, systemCalls } from "../../ffi/mod.ts";
+import type { SystemCalls } from "../../ffi/mod.ts";
 import { others } from "../beside.ts";
 
 /** The pause between two looks for operations that keep no process alive. */
@@ -15,10 +16,10 @@ const LOOK_INTERVAL_MS = 2;
  * Looks, after an operation has begun to wait, before the engine waits on a thread:
  * that takes some 90 microseconds to come back from, and most answers come sooner.
  */
-const LOOKS_MAX = 16;
+const LOOKS_MAX = 32;
 
 /** A wait on a thread that took no longer could have been a few looks more. */
-const SHORT_WAIT_MS = 0.15;
+const SHORT_WAIT_MS = 0.2;
 
 /** How an engine waits for the streams on it. */
 export class Attendance {
@@ -37,7 +38,15 @@ export class Attendance {
   /** Ends the pause under way. */
   #resume: (() => void) | null = null;
 
-  constructor(ring: () => void, abandoned: () => void) {
+  /** How it waits and knows for how long. */
+  readonly #calls: Pick<SystemCalls, "waitReadable" | "now">;
+
+  constructor(
+    ring: () => void,
+    abandoned: () => void,
+    calls: Pick<SystemCalls, "waitReadable" | "now"> = systemCalls,
+  ) {
+    this.#calls = calls;
     this.#ring = ring;
     this.#abandoned = abandoned;
   }
@@ -82,12 +91,12 @@ export class Attendance {
       return await others(1);
     }
     this.#onThread = true;
-    const beganMs = systemCalls.now();
+    const beganMs = this.#calls.now();
     try {
-      await systemCalls.waitReadable(fd, timeoutMs);
+      await this.#calls.waitReadable(fd, timeoutMs);
     } finally {
       this.#onThread = false;
-      const waitedMs = systemCalls.now() - beganMs;
+      const waitedMs = this.#calls.now() - beganMs;
       this.#looks = waitedMs <= SHORT_WAIT_MS
         ? Math.min(this.#looks * 2, LOOKS_MAX)
         : Math.max(this.#looks >> 1, 1);
