@@ -8,7 +8,7 @@ import { assertEquals } from "@std/assert";
 import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
 import { Duplex, Readable, Writable } from "node:stream";
-import { EventSourceParserStream } from "npm:eventsource-parser@3.0.6/stream";
+import { EventSourceParserStream } from "eventsource-parser/stream";
 import {
   bytes,
   netTest,
@@ -37,7 +37,7 @@ async function readRequest(
 }
 
 netTest("ws answers the runtime's WebSocket", async (net) => {
-  const { WebSocketServer } = await load("npm:ws@8.23.0");
+  const { WebSocketServer } = await load("ws");
   const server = new WebSocketServer({ noServer: true });
   const listener = net.listen({ hostname: "127.0.0.1", port: 0 });
   const client = new WebSocket(`ws://127.0.0.1:${listener.addr.port}`);
@@ -119,7 +119,7 @@ interface RpcConnection {
 
 pairTest("JSON-RPC calls go both ways at once", async ({ client, server }) => {
   const { createMessageConnection, StreamMessageReader, StreamMessageWriter } =
-    await load("npm:vscode-jsonrpc@8.2.1/node.js");
+    await load("vscode-jsonrpc/node");
   const ends: RpcConnection[] = [client, server].map((conn) =>
     createMessageConnection(
       new StreamMessageReader(Readable.fromWeb(conn.readable)),
