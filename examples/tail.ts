@@ -46,12 +46,14 @@ let file = -1;
 let fileWatch = -1;
 let position = 0;
 
-/** The file of that name, if there is one. */
-function openFile(inotify: number): void {
+/** The file of that name, if there is one, from its beginning or its end on. */
+function openFile(inotify: number, from: "begin" | "end"): void {
   file = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
   position = 0;
   if (file < 0) return console.error(`waiting for ${path}`);
   fileWatch = inotify_add_watch(inotify, path, IN_MODIFY);
+  // Before it is told: what is appended from then on is new.
+  if (from === "end") position = sizeOfFile();
   console.error(`following ${path}`);
 }
 
@@ -102,7 +104,7 @@ function readEvents(event: FdEvent): void {
       if (isReplaced || (mask & IN_Q_OVERFLOW) !== 0) {
         printRest();
         closeFile(event.fd);
-        openFile(event.fd);
+        openFile(event.fd, "begin");
       }
       printRest();
     }
@@ -125,9 +127,7 @@ try {
     "inotify_add_watch",
     { address: directory },
   );
-  openFile(inotify);
-  // What is there already is not new.
-  if (file >= 0) position = sizeOfFile();
+  openFile(inotify, "end");
   engine.register(inotify, { read: readEvents }).enableRead();
   engine.run();
 } catch (error) {
