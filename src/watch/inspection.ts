@@ -77,8 +77,11 @@ export class EngineInspection {
   /** @internal */
   constructor({ calls, epfd, metrics, registry, sources, timers }: Loop) {
     const entries = kernelEntries(calls, epfd);
+    const entryOf = new Map(
+      entries.map((entry) => [keyOf(entry.slot, entry.generation), entry]),
+    );
     const known = registry.all().map((event) =>
-      inspect(event, entries.find((entry) => isFor(entry, event)))
+      inspect(event, entryOf.get(keyOf(event.fd, event.generation)))
     );
     const unknown = entries
       .filter(({ slot, generation }) =>
@@ -152,8 +155,9 @@ function maskText(names: readonly string[]): string {
   return names.map((name) => name.replace("EPOLL", "")).join("|");
 }
 
-function isFor(entry: KernelEntry, event: FdEvent): boolean {
-  return entry.slot === event.fd && entry.generation === event.generation;
+/** A slot and a generation as one, to look up by. */
+function keyOf(slot: number, generation: number): string {
+  return `${slot} ${generation}`;
 }
 
 function inspect(
