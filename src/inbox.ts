@@ -21,7 +21,11 @@ const WAKEUPS_MAX = 0xffffffff;
 
 /** Options of {@linkcode Engine.inbox}. */
 export interface InboxOptions {
-  /** Outboxes that can be open at the same time, 1 to 65535. @default {16} */
+  /**
+   * Outboxes that can be open at the same time, 1 to 65535. Each has a descriptor
+   * until it or the inbox is closed; for threads that end without closing theirs
+   * see {@linkcode Outbox}. @default {16}
+   */
   sendersMax?: number;
   /**
    * What each sender can have on its way, in bytes, where a message takes its

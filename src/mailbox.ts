@@ -13,6 +13,7 @@ import {
   RECORD_DESCRIPTOR_BYTES,
   RECORD_HEADER_BYTES,
 } from "./lane.ts";
+import { LaneDescriptor } from "./lane_descriptor.ts";
 
 /**
  * Where an {@linkcode Inbox} takes messages: a plain object that structured
@@ -114,9 +115,7 @@ export class Mailbox {
     words[RECEIVER_WORD] = receiver;
     words[MAGIC_WORD] = MAGIC;
     const mailbox = new Mailbox(memory);
-    for (let lane = 0; lane < sendersMax; lane++) {
-      mailbox.setDescriptor(lane, NO_DESCRIPTOR);
-    }
+    mailbox.#descriptors.fill(NO_DESCRIPTOR);
     return mailbox;
   }
 
@@ -194,14 +193,10 @@ export class Mailbox {
 
   /**
    * The descriptor that the owner of a lane has of the eventfd, or that the
-   * last one left open when its thread ended; negative for none.
+   * last one left open when its thread ended.
    */
-  descriptor(lane: number): number {
-    return Atomics.load(this.#descriptors, lane);
-  }
-
-  setDescriptor(lane: number, fd: number): void {
-    Atomics.store(this.#descriptors, lane, fd);
+  descriptor(lane: number): LaneDescriptor {
+    return new LaneDescriptor(this.#descriptors, lane);
   }
 
   /** Asks for a call of the notify handler. */

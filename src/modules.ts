@@ -18,6 +18,7 @@ import "./file_operations.ts";
 import "./inbox.ts";
 import "./interest.ts";
 import "./lane.ts";
+import "./lane_descriptor.ts";
 import "./loop.ts";
 import "./mailbox.ts";
 import "./metrics.ts";

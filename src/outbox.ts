@@ -12,6 +12,7 @@ import {
 } from "../ffi/mod.ts";
 import type { SystemCalls } from "../ffi/mod.ts";
 import { type LaneWriter, NO_DESCRIPTOR } from "./lane.ts";
+import type { LaneDescriptor } from "./lane_descriptor.ts";
 import { type InboxAddress, Mailbox } from "./mailbox.ts";
 import { currentThread, isThreadGone, threadId } from "./proc.ts";
 import { Waker } from "./wakeup.ts";
@@ -45,8 +46,11 @@ export interface PostOptions {
  * If the thread ends without closing it, a terminated worker say, messages that
  * were posted arrive, one that was being posted arrives whole or not at all,
  * and the next outbox that finds no free lane takes this one over with its
- * descriptor. Until then, or until the process ends, that descriptor stays
- * open.
+ * descriptor, which the inbox closes at the latest as it closes itself. One case
+ * is left: a thread that ends right between making, writing or closing that
+ * descriptor and the note of it leaves it open until the process ends, one for
+ * each thread that ends so. Deno ends a worker there only if it is still busy 2 s
+ * after `terminate()`; Bun may at any time.
  *
  * @example In a worker
  * ```ts ignore
@@ -64,6 +68,7 @@ export class Outbox implements Disposable {
   readonly #calls: SystemCalls;
   readonly #mailbox: Mailbox;
   readonly #laneIndex: number;
+  readonly #descriptor: LaneDescriptor;
   readonly #waker: Waker;
   readonly #messageMax: number;
   readonly #isReceiver: boolean;
@@ -94,10 +99,12 @@ export class Outbox implements Disposable {
     this.#laneIndex = lane;
     this.#messageMax = mailbox.messageMax;
     this.#isReceiver = threadId(thread) === mailbox.receiver;
-    this.#waker = new Waker(mailbox.state, calls, this.#duplicate());
+    this.#descriptor = mailbox.descriptor(lane);
+    this.#waker = new Waker(mailbox.state, calls, this.#descriptor);
+    this.#duplicate();
     // The inbox may have closed its descriptor before it was duplicated, and
     // its number may be another file's. It says so before it closes.
-    if (this.#waker.isClosed()) this.#closeDescriptor();
+    if (this.#waker.isClosed()) this.#descriptor.close(calls);
     this.lane = mailbox.writer(lane);
     // The last owner may have stopped for good before it woke the receiver.
     if (!this.lane.wasEmpty()) this.#waker.wake();
@@ -214,7 +221,7 @@ export class Outbox implements Disposable {
   close(): void {
     if (this.lane === null) return;
     this.lane = null;
-    this.#closeDescriptor();
+    this.#descriptor.close(this.#calls);
     this.#mailbox.release(this.#laneIndex);
   }
 
@@ -270,26 +277,17 @@ export class Outbox implements Disposable {
     return timeoutMs;
   }
 
-  /** The lane's descriptor of the eventfd: the one left by a gone thread, or a new one. */
-  #duplicate(): number {
-    const left = this.#mailbox.descriptor(this.#laneIndex);
-    if (left !== NO_DESCRIPTOR) return left;
+  /** Takes over the descriptor left by a gone thread, maybe in use, or makes a new one. */
+  #duplicate(): void {
+    const left = this.#descriptor.borrow();
+    if (left !== NO_DESCRIPTOR) return this.#descriptor.put(left);
     const fd = this.#calls.fcntl(this.#mailbox.eventfd, F_DUPFD_CLOEXEC, 0);
     if (fd < 0 && fd !== -EBADF) {
       this.#mailbox.release(this.#laneIndex);
       throw new SystemError("fcntl", -fd, { fd: this.#mailbox.eventfd });
     }
     // EBADF: the inbox is closed, and has said so.
-    this.#mailbox.setDescriptor(this.#laneIndex, Math.max(fd, NO_DESCRIPTOR));
-    return fd;
-  }
-
-  /** Whoever takes the lane next must not find a number that is not open. */
-  #closeDescriptor(): void {
-    const fd = this.#mailbox.descriptor(this.#laneIndex);
-    if (fd === NO_DESCRIPTOR) return;
-    this.#mailbox.setDescriptor(this.#laneIndex, NO_DESCRIPTOR);
-    this.#calls.close(fd);
+    if (fd >= 0) this.#descriptor.put(fd);
   }
 
   #open(verb: string): LaneWriter {

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type LaneReader, MessageBuffer } from "./lane.ts";
+import { type LaneReader, MessageBuffer, NO_DESCRIPTOR } from "./lane.ts";
 import type { Mailbox } from "./mailbox.ts";
 import { Sleeper } from "./wakeup.ts";
 
@@ -96,15 +96,18 @@ export class Receiver {
 
   /**
    * Tells the senders, and ends their waits for room. Delivers nothing from here
-   * on: descriptors that are on their way go to `discard`, once each.
+   * on: descriptors that are on their way go to `discard`, once each, and those
+   * that the senders have of the eventfd.
    */
   close(discard: (descriptor: number) => void): void {
     this.closed = true;
     // Said first: a sender whose message meets the seal asks why.
     this.sleeper.close();
-    for (const lane of this.lanes) {
+    for (const [index, lane] of this.lanes.entries()) {
       lane.seal(discard);
       lane.wake();
+      const fd = this.#mailbox.descriptor(index).take();
+      if (fd !== NO_DESCRIPTOR) discard(fd);
     }
   }
 

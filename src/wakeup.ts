@@ -23,6 +23,8 @@
 
 import { EAGAIN, SystemError } from "../ffi/mod.ts";
 import type { SystemCalls } from "../ffi/mod.ts";
+import { NO_DESCRIPTOR } from "./lane.ts";
+import type { LaneDescriptor } from "./lane_descriptor.ts";
 
 /** The receiver is at work, and looks at the lanes before it waits. */
 const AWAKE = 0;
@@ -83,16 +85,16 @@ export class Sleeper {
 export class Waker {
   readonly #word: Int32Array<SharedArrayBuffer>;
   readonly #calls: SystemCalls;
-  readonly #fd: number;
+  readonly #descriptor: LaneDescriptor;
 
   constructor(
     word: Int32Array<SharedArrayBuffer>,
     calls: SystemCalls,
-    fd: number,
+    descriptor: LaneDescriptor,
   ) {
     this.#word = word;
     this.#calls = calls;
-    this.#fd = fd;
+    this.#descriptor = descriptor;
   }
 
   /** Whether the receiver is gone. */
@@ -108,8 +110,15 @@ export class Waker {
     const state = Atomics.load(this.#word, 0);
     if (state === AWAKE) return true;
     if (state === CLOSED) return false;
-    writeEventfd(this.#calls, this.#fd);
-    Atomics.compareExchange(this.#word, 0, state, AWAKE);
-    return true;
+    const fd = this.#descriptor.borrow();
+    // The receiver takes it only once it has said that it is gone.
+    if (fd === NO_DESCRIPTOR) return false;
+    writeEventfd(this.#calls, fd);
+    this.#descriptor.put(fd);
+    const now = Atomics.compareExchange(this.#word, 0, state, AWAKE);
+    if (now !== CLOSED) return true;
+    // It may have been left to this thread, which was using it.
+    this.#descriptor.close(this.#calls);
+    return false;
   }
 }

@@ -101,7 +101,9 @@ test("a receiver is woken for each sleep while their count starts over", () => {
   const mailbox = Mailbox.create(limits, systemCalls.gettid());
   const receiver = new Receiver(mailbox, () => 0);
   receiver.sleeper.sleeps = 0x7ffffffc;
-  const waker = new Waker(mailbox.state, calls, 9);
+  const descriptor = mailbox.descriptor(0);
+  descriptor.put(9);
+  const waker = new Waker(mailbox.state, calls, descriptor);
   for (let sleeps = 1; sleeps <= 8; sleeps++) {
     assertEquals(receiver.sleep(), false);
     waker.wake();

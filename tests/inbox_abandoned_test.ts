@@ -64,12 +64,15 @@ class Receiving implements Disposable {
   }
 }
 
-/** The duplicate that a sender leaves which stops before it has told of it. */
-function closeLeft(before: Map<number, string>): void {
+/** Closes the duplicate that a sender leaves which stops before it has told of it. How many there were. */
+function closeLeft(before: Map<number, string>): number {
+  let left = 0;
   for (const [fd, target] of openDescriptors()) {
-    const isLeft = !before.has(fd) && target.includes("eventfd");
-    if (isLeft) systemCalls.close(fd);
+    if (before.has(fd) || !target.includes("eventfd")) continue;
+    systemCalls.close(fd);
+    left++;
   }
+  return left;
 }
 
 const bytes = (text: string) => new TextEncoder().encode(text);
@@ -135,6 +138,61 @@ test("a lane whose owner stopped at any step of opening or closing can be had ag
     });
   }
   closeLeft(before);
+});
+
+/** An operation of a sender that is then gone, and at how many of its steps it leaves a descriptor. */
+const ENDS: [string, number, (outbox: Outbox) => void][] = [
+  ["opening", 1, () => {}],
+  ["posting", 1, (outbox) => void outbox.post(bytes("last"))],
+  ["closing", 0, (outbox) => outbox.close()],
+];
+
+for (const [what, leavingSteps, operation] of ENDS) {
+  test(`an inbox that closes takes what a sender left that stopped while ${what}, at all steps but ${leavingSteps}`, () => {
+    const { calls } = new GoneThread();
+    const before = openDescriptors();
+    let left = 0;
+    forEachStep((stop) => {
+      const receiving = new Receiving(1);
+      let outbox = what === "opening"
+        ? null
+        : new Outbox(receiving.address, calls);
+      const stopped = abandon(() => {
+        outbox ??= new Outbox(receiving.address, calls);
+        operation(outbox);
+      }, stop);
+      receiving.engine.close();
+      left += closeLeft(before);
+      return stopped;
+    });
+    assertEquals(left, leavingSteps);
+  });
+}
+
+test("an outbox closes the descriptor that it writes to while the inbox closes, and no other", () => {
+  const real = systemCalls;
+  forEachStep((stop) => {
+    using receiving = new Receiving(1);
+    const before = openDescriptors();
+    const outbox = new Outbox(receiving.address, {
+      ...real,
+      write: (fd, buffer) => {
+        assertEquals(openDescriptors().get(fd), "anon_inode:[eventfd]");
+        return real.write(fd, buffer);
+      },
+    });
+    let closes = false;
+    withSteps(() => outbox.post(bytes("last")), (step) => {
+      if (step !== stop) return;
+      closes = true;
+      receiving.engine.close();
+    });
+    assertEquals(outbox.post(bytes("more")), closes ? "closed" : "sent");
+    // Its own descriptor is closed with the inbox: there is none left to close.
+    if (closes) assertEquals(closeLeft(before), 0);
+    outbox.close();
+    return closes;
+  });
 });
 
 test("a notification whose sender stopped at any step comes with the next wake-up", () => {

@@ -101,6 +101,14 @@ test("posts wake an engine that is blocked in its wait", async () => {
   engine.close();
 });
 
+test("what terminated workers had open is closed with the inbox, whether they are gone by then or not", async () => {
+  const { engine, inbox } = receiving({ sendersMax: 3 });
+  const posters = [new Poster(), new Poster(), new Poster()];
+  for (const poster of posters) await poster.post(inbox, 1, 0);
+  for (const poster of posters) poster.terminate();
+  engine.close();
+});
+
 test("the lane and the descriptor of a terminated worker are taken over", async () => {
   const { engine, received, inbox } = receiving({ sendersMax: 1 });
   const poster = new Poster();

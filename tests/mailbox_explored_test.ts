@@ -204,7 +204,10 @@ declareTest("an inbox that closes anywhere leaves no sender waiting", () => {
   const model = new ModelMailbox(2);
   const mortal = model.sender({ messages: 2 });
   model.sender({ messages: 4, waits: true });
-  exploreAll(model, { closesAfter: 1 }, [mortal], () => {});
+  exploreAll(model, { closesAfter: 1 }, [mortal], (receiver, dead) => {
+    const everyoneIsDone = dead === null && receiver.isDone();
+    if (everyoneIsDone) assertEquals(model.kernel.open, []);
+  });
 });
 
 declareTest(
@@ -215,6 +218,26 @@ declareTest(
     const other = model.sender({ messages: 2, opens: true, closes: true });
     exploreAll(model, { closesAfter: 1 }, [], () => {
       assertEquals(other.isOver || other.posted === 2, true);
+      // The inbox has closed them, or they themselves.
+      assertEquals(model.kernel.open, []);
     });
+  },
+);
+
+declareTest(
+  "whoever takes over a lane while the inbox closes leaves no descriptor and closes none twice",
+  () => {
+    const model = new ModelMailbox(1);
+    const first = model.sender({ messages: 1 });
+    model.sender({ messages: 1, opens: true, closes: true, after: first });
+    let ends = 0;
+    exploreAll(model, { closesAfter: 1 }, [first], (receiver, dead) => {
+      if (dead === null || !receiver.isDone()) return;
+      ends++;
+      // What the first was about to close when it died is nobody's.
+      const left = model.kernel.open.filter((fd) => fd !== first.fd);
+      assertEquals(left, []);
+    });
+    assertEquals(ends > 0, true);
   },
 );

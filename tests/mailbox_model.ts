@@ -301,7 +301,7 @@ export class ModelReceiver implements Party {
         this.phase = "wait";
         break;
       case "close":
-        this.receiver.close(() => {});
+        this.receiver.close((fd) => step("discard", () => kernel.close(fd)));
         step("close", () => kernel.isReplaced = true);
     }
   }

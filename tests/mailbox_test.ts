@@ -4,6 +4,7 @@ import { assertEquals, assertNotEquals, assertThrows } from "@std/assert";
 import { systemCalls } from "../ffi/mod.ts";
 import { type InboxAddress, Mailbox } from "../src/mailbox.ts";
 import { currentThread, isThreadGone, threadId } from "../src/proc.ts";
+import { LaneDescriptor } from "../src/lane_descriptor.ts";
 import { Sleeper, Waker } from "../src/wakeup.ts";
 import { test } from "./support/descriptors.ts";
 import { replacing } from "./support/faulty_calls.ts";
@@ -128,7 +129,10 @@ declareTest(
     const calls = replacing({ write: () => ++writes && 8 });
     const word = new Int32Array(new SharedArrayBuffer(4));
     const sleeper = new Sleeper(word);
-    const waker = new Waker(word, calls, 9);
+    const descriptors = new Int32Array(new SharedArrayBuffer(4));
+    const descriptor = new LaneDescriptor(descriptors, 0);
+    descriptor.put(9);
+    const waker = new Waker(word, calls, descriptor);
     waker.wake();
     assertEquals(writes, 0);
     for (let sleeps = 1; sleeps < 4; sleeps++) {

@@ -136,9 +136,9 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     name: "leak the descriptor of a closed outbox",
-    file: "src/outbox.ts",
-    from: "NO_DESCRIPTOR);\n    this.#calls.close(fd);",
-    to: "NO_DESCRIPTOR);",
+    file: "src/lane_descriptor.ts",
+    from: "if (fd !== NO_DESCRIPTOR) calls.close(fd);",
+    to: "",
     program: "posts",
   },
   {

@@ -51,9 +51,12 @@ export class PostPart {
 
   /**
    * Ends all posters, and waits until their threads are gone: then their lanes
-   * can be taken over, with the descriptors that they left open.
+   * can be taken over, with the descriptors that they left open. One that is
+   * starting is waited for first: it would come to the end of its task after it
+   * is ended, and post when all is to be quiet.
    */
   async stop(): Promise<void> {
+    await until(() => !this.starting);
     while (this.#workers.length > 0) this.#end(0);
     const outboxes: Outbox[] = [];
     await until(() => {
