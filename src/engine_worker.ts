@@ -107,6 +107,17 @@ export class EngineWorker implements AsyncDisposable {
     await this.finished;
   }
 
+  /**
+   * @internal Ends a worker that does not come to run its engine. What it has
+   * opened stays open with the process.
+   */
+  giveUp(): void {
+    if (this.#state !== "starting" && this.#state !== "setup") return;
+    this.#fail(
+      new Error("Cannot start a worker: its setup did not end in time"),
+    );
+  }
+
   /** Stops the worker. Does not throw again what `ready` was rejected with. */
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#neverReady) return;

@@ -1,7 +1,12 @@
 /** A server whose workers die, fail or throw at a bad moment. */
 import { assert, assertEquals, assertRejects } from "@std/assert";
+import { systemCalls } from "../ffi/mod.ts";
+import { listeningSocket } from "../src/net/listening_socket.ts";
+import { boundAddress } from "../src/net/socket.ts";
 import { Server, type ServerOptions } from "../src/server/mod.ts";
+import { Slot } from "../src/server/slot.ts";
 import { test } from "./support/descriptors.ts";
+import { denoArgs, Program } from "./support/process.ts";
 import { askOnce, Client } from "./support/server_client.ts";
 import { until, within } from "./support/within.ts";
 import type { OddRole } from "./workers/server_odd_roles.ts";
@@ -9,6 +14,8 @@ import type { OddRole } from "./workers/server_odd_roles.ts";
 const MODULE = new URL("workers/server_odd_roles.ts", import.meta.url);
 /** Longer than a server waits before it starts another worker, the first time. */
 const RESTARTED_MS = 300;
+/** No process has so many descriptors: whoever takes it over is told `EBADF`. */
+const NOBODYS = 0x7fffffff;
 
 function server(role: OddRole, options: ServerOptions = {}): Server {
   return new Server(MODULE, {
@@ -105,6 +112,49 @@ test("an open handler that throws while its worker drains does not hold up the e
   client.close();
   waiting.close();
   await within(stopped, "stop()");
+});
+
+for (const drainTimeoutMs of [Infinity, 1]) {
+  test(`a worker whose inbox is flooded as it is to drain serves who is connected for as long as it may, ${drainTimeoutMs} ms`, async () => {
+    const loopback = { family: "ipv4", host: "127.0.0.1", port: 0 } as const;
+    const socket = listeningSocket(systemCalls, loopback, {});
+    const gate = shared(0);
+    const data: OddRole = { gate, keepsOpen: true };
+    const deaths: unknown[] = [];
+    const slot = new Slot(MODULE, { index: 0, socket, listen: {}, data }, {
+      serves() {},
+      died: (error) => deaths.push(error),
+    });
+    await within(slot.replace(0));
+    const address = boundAddress(systemCalls, socket);
+    assert(address !== null && "port" in address);
+    using client = await Client.connect({ port: address.port });
+    set(gate, 1);
+    await within(client.ask("wait"));
+    while (slot.give(NOBODYS));
+    const { drained } = await within(slot.close(drainTimeoutMs), "close()");
+    set(gate, 0);
+    if (drainTimeoutMs === Infinity) {
+      while (!(await within(client.ask()))?.draining);
+      client.close();
+    }
+    await within(drained, "the drain");
+    assertEquals(deaths, []);
+    systemCalls.close(socket);
+  });
+}
+
+test("a setup function that never ends does not keep the server from stopping", async () => {
+  await using program = new Program(
+    Deno.execPath(),
+    denoArgs("tests/children/server_stuck.ts", {}),
+  );
+  const { code, stdout, stderr } = await within(program.finished());
+  assertEquals({ code, stdout, stderr }, {
+    code: 0,
+    stdout: "Error: Cannot start a worker: its setup did not end in time\n",
+    stderr: "",
+  });
 });
 
 test("stop() at once, without a look at ready, is no unhandled rejection", async () => {

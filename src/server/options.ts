@@ -37,7 +37,8 @@ export interface ServerOptions
   data?: unknown;
   /**
    * How long a worker that drains waits for its connections to be closed, in
-   * milliseconds; then it closes them. Infinity waits for ever. @default {10000}
+   * milliseconds; then it closes them. A server that stops gives setup functions
+   * the same time, and 2 s at the least. Infinity waits for ever. @default {10000}
    */
   drainTimeoutMs?: number;
   /**

@@ -125,7 +125,9 @@ export class Server implements AsyncDisposable {
   /**
    * Stops listening, and has the workers drain: they end once their connections
    * are closed. Calling it again can only shorten the time that they get. A setup
-   * function that is running is awaited first.
+   * function that is running gets the same time, and 2 s at the least; then its
+   * worker is ended, and what it has opened stays open until the process ends.
+   * One that blocks its thread keeps Deno 2.9 from ending the process.
    *
    * @param drainTimeoutMs Milliseconds, as for the option of that name.
    * @returns `finished`

@@ -16,6 +16,12 @@ const RESTART_MS = 100;
 const RESTART_MAX_MS = 10_000;
 /** A worker that served for so long did not die soon. */
 const SOON_MS = 10_000;
+/** What a worker that is starting has left at the least when its server stops. */
+const SETUP_MS = 2_000;
+/** How long after a worker had no room for an order it is tried again. */
+const ORDER_RETRY_MS = 10;
+/** The longest delay that setTimeout takes; it takes more for none. */
+const DELAY_MAX_MS = 0x7fffffff;
 
 /** A worker of a slot, from its start to its end. */
 interface Member {
@@ -77,15 +83,38 @@ export class Slot {
     return this.#serving?.outbox?.give(fd) === "sent";
   }
 
-  /** Has all workers drain, and starts no more. */
+  /**
+   * Has all workers drain, and starts no more. One that is starting is awaited
+   * for the same time, or `SETUP_MS`, and then ended.
+   */
   async close(drainTimeoutMs: number): Promise<Draining> {
     this.#closed = true;
     clearTimeout(this.#restart);
-    await this.#replacing;
-    const drains = [...this.#members].map((member) =>
-      this.#drain(member, drainTimeoutMs)
-    );
+    const endMs = performance.now() + drainTimeoutMs;
+    const serving = [...this.#members].filter(({ outbox }) => outbox !== null);
+    const drains = serving.map((each) => this.#drain(each, drainTimeoutMs));
+    await this.#started(Math.max(drainTimeoutMs, SETUP_MS));
+    const leftMs = Math.max(0, endMs - performance.now());
+    for (const member of this.#members) {
+      if (!serving.includes(member)) drains.push(this.#drain(member, leftMs));
+    }
     return { drained: Promise.all(drains).then(() => {}) };
+  }
+
+  /** Waits for the worker that is starting, if there is one, for so long. */
+  async #started(timeoutMs: number): Promise<void> {
+    const late = timeoutMs === Infinity
+      ? undefined
+      : setTimeout(() => this.#giveUp(), Math.min(timeoutMs, DELAY_MAX_MS));
+    await this.#replacing;
+    clearTimeout(late);
+  }
+
+  /** Ends the worker that is starting, if there is one. */
+  #giveUp(): void {
+    for (const { worker, outbox } of this.#members) {
+      if (outbox === null) worker.giveUp();
+    }
   }
 
   async #replace(drainTimeoutMs: number): Promise<Draining> {
@@ -164,12 +193,25 @@ export class Slot {
   /** Fulfilled at its end, however that comes. */
   async #drain(member: Member, timeoutMs: number): Promise<void> {
     member.leaving = true;
-    const { worker, outbox } = member;
     try {
-      if (outbox?.post(drainOrder(timeoutMs)) === "sent") await worker.finished;
-      else await worker.stop();
+      if (await this.#order(member, timeoutMs)) await member.worker.finished;
+      else await member.worker.stop();
     } catch (error) {
       this.#told.died(error);
     }
+  }
+
+  /** Whether the worker was sent the order in its time: a flood may fill its lane. */
+  async #order(member: Member, timeoutMs: number): Promise<boolean> {
+    const endMs = performance.now() + timeoutMs;
+    let leftMs = timeoutMs;
+    while (this.#members.has(member) && member.outbox !== null) {
+      const result = member.outbox.post(drainOrder(leftMs));
+      if (result !== "full" || leftMs === 0) return result === "sent";
+      const delayMs = Math.min(ORDER_RETRY_MS, leftMs);
+      await new Promise((resolve) => setTimeout(resolve, delayMs));
+      leftMs = Math.max(0, endMs - performance.now());
+    }
+    return false;
   }
 }

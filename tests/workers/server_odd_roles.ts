@@ -12,6 +12,10 @@ export interface OddRole {
   fails?: Int32Array<SharedArrayBuffer>;
   /** Whether the open handler throws while the worker drains. */
   throwsDraining?: boolean;
+  /** Whether setup functions never end. */
+  hangs?: boolean;
+  /** Whether connections stay open while the worker drains. */
+  keepsOpen?: boolean;
 }
 
 /** Handlers with state of their own, which only they themselves can reach. */
@@ -46,7 +50,7 @@ class Answering implements ConnectionHandlers {
   }
 }
 
-runServerWorker((_engine, worker) => {
+runServerWorker(async (_engine, worker) => {
   const role = worker.data as OddRole;
   const { gate, begun, fails } = role;
   if (begun !== undefined) Atomics.add(begun, 0, 1);
@@ -54,7 +58,9 @@ runServerWorker((_engine, worker) => {
   if (fails !== undefined && Atomics.load(fails, 0) !== 0) {
     throw new Error("asked to fail");
   }
+  if (role.hangs) await new Promise(() => {});
   worker.onDrain = () => {
+    if (role.keepsOpen) return;
     for (const connection of worker.connections) connection.end();
   };
   return new Answering(role, () => worker.draining);
