@@ -102,7 +102,7 @@ export * from "./sockaddr.ts";
 export * from "./sockets.ts";
 export * from "./time.ts";
 export type { Memory } from "./arguments.ts";
-export { builtin, currentProcess } from "./builtins.ts";
+export { builtin, currentProcess, immediately } from "./builtins.ts";
 export {
   check,
   errnoName,

@@ -5,7 +5,12 @@
  * @module
  */
 
-import { builtin, EFD_CLOEXEC, EFD_NONBLOCK, SystemError } from "../ffi/mod.ts";
+import {
+  EFD_CLOEXEC,
+  EFD_NONBLOCK,
+  immediately,
+  SystemError,
+} from "../ffi/mod.ts";
 import type { FdEvent } from "./fd_event.ts";
 import type { OwnHandlers } from "./fd_handlers.ts";
 import type { Loop } from "./loop.ts";
@@ -140,12 +145,11 @@ export class Beside {
 
 /** Lets everything else of this thread have so many turns. */
 export function others(turns: number): Promise<void> {
-  const { setImmediate } = builtin("node:timers");
   return new Promise((resolve) => {
     const next = () => {
-      if (--turns > 0) setImmediate(next);
+      if (--turns > 0) immediately(next);
       else resolve();
     };
-    setImmediate(next);
+    immediately(next);
   });
 }

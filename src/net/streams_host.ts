@@ -20,7 +20,7 @@ const TURN_BYTES = 1024 * 1024;
 const OPERATION_BYTES = 4 * 1024;
 
 /** Bytes of a chunk of a readable stream, at the most. */
-const CHUNK_BYTES = 64 * 1024;
+const CHUNK_BYTES_MAX = 256 * 1024;
 
 /** An engine with streams on it. */
 export class StreamHost {
@@ -39,7 +39,7 @@ export class StreamHost {
 
   /** Where chunks of unknown length are received. */
   get chunk(): Uint8Array<ArrayBuffer> {
-    return this.#chunk ??= new Uint8Array(CHUNK_BYTES);
+    return this.#chunk ??= new Uint8Array(CHUNK_BYTES_MAX);
   }
 
   /**
@@ -48,7 +48,7 @@ export class StreamHost {
    */
   takeChunk(count: number): Uint8Array<ArrayBuffer> {
     const { chunk } = this;
-    if (count < CHUNK_BYTES / 2) return chunk.slice(0, count);
+    if (count < CHUNK_BYTES_MAX / 2) return chunk.slice(0, count);
     this.#chunk = null;
     return chunk.subarray(0, count);
   }
