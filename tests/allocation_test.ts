@@ -39,8 +39,9 @@ Deno.test("a request to the HTTP example allocates nothing: less than a number i
   assert(bytes < 16, `${bytes} bytes for each request`);
 });
 
-Deno.test("a timer that fires and one that is postponed allocate five numbers at the most", async () => {
+Deno.test("a timer that fires and one that is postponed allocate seven numbers at the most", async () => {
   const bytes = await bytesEach("timers");
-  // Three readings of the clock, and what V8 does not hand over unboxed.
-  assert(bytes < 5 * 16 + BYTES_MAX, `${bytes} bytes for each round`);
+  // Three readings of the clock, and what V8 does not hand over unboxed: up to
+  // four, by which functions it has chosen to inline.
+  assert(bytes < 7 * 16 + BYTES_MAX, `${bytes} bytes for each round`);
 });

@@ -1,7 +1,7 @@
 /** Senders that stop for good between any two steps, on a real engine. */
 import { assert, assertEquals } from "@std/assert";
 import { Engine, type InboxAddress, Outbox } from "../mod.ts";
-import { systemCalls } from "../ffi/mod.ts";
+import { F_DUPFD_CLOEXEC, systemCalls } from "../ffi/mod.ts";
 import type { SystemCalls } from "../ffi/mod.ts";
 import { withSteps } from "./support/atomic_steps.ts";
 import { openDescriptors, test } from "./support/descriptors.ts";
@@ -45,12 +45,13 @@ function forEachStep(run: (stop: number) => boolean): void {
 
 /** An engine with an inbox of one or two lanes of 24 bytes. */
 class Receiving implements Disposable {
-  readonly engine = new Engine();
+  readonly engine: Engine;
   readonly received: string[] = [];
   notifications = 0;
   readonly address: InboxAddress;
 
-  constructor(sendersMax: number) {
+  constructor(sendersMax: number, calls: SystemCalls = systemCalls) {
+    this.engine = new Engine({}, calls);
     const inbox = this.engine.inbox({
       sendersMax,
       laneBytes: 16,
@@ -64,15 +65,37 @@ class Receiving implements Disposable {
   }
 }
 
-/** Closes the duplicate that a sender leaves which stops before it has told of it. How many there were. */
-function closeLeft(before: Map<number, string>): number {
-  let left = 0;
-  for (const [fd, target] of openDescriptors()) {
-    if (before.has(fd) || !target.includes("eventfd")) continue;
-    systemCalls.close(fd);
-    left++;
+/** The duplicates of descriptors that are open: what the kernel lists may be the runtime's. */
+class Duplicates {
+  readonly #open = new Set<number>();
+
+  /** Has the calls tell of them. */
+  of(calls: SystemCalls): SystemCalls {
+    return {
+      ...calls,
+      fcntl: (fd, command, argument) => {
+        const result = calls.fcntl(fd, command, argument);
+        if (command === F_DUPFD_CLOEXEC && result >= 0) this.#open.add(result);
+        return result;
+      },
+      close: (fd) => {
+        this.#open.delete(fd);
+        return calls.close(fd);
+      },
+    };
   }
-  return left;
+
+  has(fd: number): boolean {
+    return this.#open.has(fd);
+  }
+
+  /** Closes those that a sender has left which stopped. How many there were. */
+  closeLeft(): number {
+    const { size } = this.#open;
+    for (const fd of this.#open) systemCalls.close(fd);
+    this.#open.clear();
+    return size;
+  }
 }
 
 const bytes = (text: string) => new TextEncoder().encode(text);
@@ -120,24 +143,24 @@ test("the lane of a sender that stopped at any step of a post is taken over, wit
 });
 
 test("a lane whose owner stopped at any step of opening or closing can be had again", () => {
-  const before = openDescriptors();
-  const { calls } = new GoneThread();
+  const duplicates = new Duplicates();
+  const calls = duplicates.of(new GoneThread().calls);
   const operations = [
     (address: InboxAddress) => void new Outbox(address, calls),
     (address: InboxAddress) => new Outbox(address, calls).close(),
   ];
   for (const operation of operations) {
     forEachStep((stop) => {
-      using receiving = new Receiving(1);
+      using receiving = new Receiving(1, calls);
       const stopped = abandon(() => operation(receiving.address), stop);
-      using other = new Outbox(receiving.address);
+      using other = new Outbox(receiving.address, duplicates.of(systemCalls));
       other.post(bytes("other"));
       receiving.engine.turn(10_000);
       assertEquals(receiving.received, ["other"]);
       return stopped;
     });
   }
-  closeLeft(before);
+  duplicates.closeLeft();
 });
 
 /** An operation of a sender that is then gone, and at how many of its steps it leaves a descriptor. */
@@ -149,11 +172,11 @@ const ENDS: [string, number, (outbox: Outbox) => void][] = [
 
 for (const [what, leavingSteps, operation] of ENDS) {
   test(`an inbox that closes takes what a sender left that stopped while ${what}, at all steps but ${leavingSteps}`, () => {
-    const { calls } = new GoneThread();
-    const before = openDescriptors();
+    const duplicates = new Duplicates();
+    const calls = duplicates.of(new GoneThread().calls);
     let left = 0;
     forEachStep((stop) => {
-      const receiving = new Receiving(1);
+      const receiving = new Receiving(1, calls);
       let outbox = what === "opening"
         ? null
         : new Outbox(receiving.address, calls);
@@ -162,7 +185,7 @@ for (const [what, leavingSteps, operation] of ENDS) {
         operation(outbox);
       }, stop);
       receiving.engine.close();
-      left += closeLeft(before);
+      left += duplicates.closeLeft();
       return stopped;
     });
     assertEquals(left, leavingSteps);
@@ -170,15 +193,15 @@ for (const [what, leavingSteps, operation] of ENDS) {
 }
 
 test("an outbox closes the descriptor that it writes to while the inbox closes, and no other", () => {
-  const real = systemCalls;
   forEachStep((stop) => {
-    using receiving = new Receiving(1);
-    const before = openDescriptors();
+    const duplicates = new Duplicates();
+    const calls = duplicates.of(systemCalls);
+    using receiving = new Receiving(1, calls);
     const outbox = new Outbox(receiving.address, {
-      ...real,
+      ...calls,
       write: (fd, buffer) => {
-        assertEquals(openDescriptors().get(fd), "anon_inode:[eventfd]");
-        return real.write(fd, buffer);
+        assert(duplicates.has(fd));
+        return systemCalls.write(fd, buffer);
       },
     });
     let closes = false;
@@ -189,7 +212,7 @@ test("an outbox closes the descriptor that it writes to while the inbox closes, 
     });
     assertEquals(outbox.post(bytes("more")), closes ? "closed" : "sent");
     // Its own descriptor is closed with the inbox: there is none left to close.
-    if (closes) assertEquals(closeLeft(before), 0);
+    if (closes) assertEquals(duplicates.closeLeft(), 0);
     outbox.close();
     return closes;
   });
