@@ -7,7 +7,12 @@ import { formatHead, formatLegend, formatResult } from "./report.ts";
 import { type Result, summarize } from "./results.ts";
 import { choosePeers, takeTurns } from "./rounds.ts";
 import { buildTools, type Tools } from "./tools.ts";
-import type { Context, Peer, Workload } from "./workload.ts";
+import {
+  type Context,
+  countSlices,
+  type Peer,
+  type Workload,
+} from "./workload.ts";
 import { DEFAULT_WORKLOAD } from "./workloads.ts";
 
 /** A workload with those that are compared under it. */
@@ -47,6 +52,7 @@ async function bench(options: Options, directory: string): Promise<void> {
       peers: await takeTurns(
         peers,
         rounds,
+        countSlices(workload, context),
         context,
         (what) => progress.turn(`${workload.name}, ${what}`),
       ),
@@ -112,13 +118,12 @@ function countTurns(chosen: Chosen[], rounds: number): number {
 /** How long it takes, counting included, if nothing is slow. */
 function expectedSeconds(
   chosen: Chosen[],
-  { rounds, warmupSeconds, seconds }: Options,
+  { rounds, ...durations }: Options,
 ): number {
   return chosen.reduce((sum, { workload, peers }) => {
-    const { measurings, extraSeconds } = workload;
-    const turn = measurings * (warmupSeconds + seconds) + extraSeconds;
+    const part = workload.partSeconds(durations);
     const counted = peers.filter(({ count }) => count !== undefined).length;
-    return sum + peers.length * rounds * turn + counted * COUNT_SECONDS;
+    return sum + peers.length * rounds * part + counted * COUNT_SECONDS;
   }, 0);
 }
 

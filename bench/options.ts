@@ -8,8 +8,8 @@ export const USAGE = `deno task bench [OPTION...]
   --only NAMES    workloads, by commas, or "all"; ${DEFAULT_WORKLOAD} by default:
 ${workloads.map(({ name }) => `                  ${name}`).join("\n")}
   --peers NAMES   only these peers, by commas
-  --rounds N      each peer takes one turn in each; 5 by default
-  --seconds N     measured in each turn; 3 by default
+  --rounds N      in each all peers are started anew; 5 by default
+  --seconds N     each peer is measured in each round; 3 by default
   --quick         one round of 0.2 s, and no system calls counted: shows that it
                   runs, not how fast
   --json FILE     writes every figure of every round

@@ -1,11 +1,18 @@
-/** Peers that take turns, so that what slows the machine slows all of them. */
+/**
+ * Peers that take turns, so that what slows the machine slows all of them: a
+ * machine with other guests is slow for seconds at a time.
+ */
 import type { PeerResult } from "./results.ts";
-import type { Candidate, Context, Peer } from "./workload.ts";
+import type { Candidate, Context, Peer, Sample, Subject } from "./workload.ts";
 
-/** Every peer takes its turn in every round, and is then looked at apart. */
+/**
+ * In every round all peers are started; then they take turns at being measured,
+ * a slice at a time. At last each is looked at apart.
+ */
 export async function takeTurns(
   peers: Peer[],
   rounds: number,
+  slices: number,
   context: Context,
   progress: (what: string) => void,
 ): Promise<PeerResult[]> {
@@ -15,12 +22,26 @@ export async function takeTurns(
     samples: [],
     counted: {},
   }));
+  const sliced = { ...context, seconds: context.seconds / slices };
   for (let round = 0; round < rounds; round++) {
-    for (const turn of order(peers.length, round)) {
-      const peer = peers[turn];
-      progress(`round ${round + 1} of ${rounds}, ${peer.name}`);
-      const sample = await attempt(peer, () => peer.takeTurn(context));
-      results[turn].samples.push(sample);
+    const named = `round ${round + 1} of ${rounds}`;
+    await using opened = new AsyncDisposableStack();
+    const parts: { subject: Subject; samples: Sample[] }[] = [];
+    for (const peer of peers) {
+      progress(`${named}, ${peer.name}`);
+      const subject = await attempt(peer, () => peer.open(context));
+      parts.push({ subject: opened.use(subject), samples: [] });
+    }
+    for (let slice = 0; slice < slices; slice++) {
+      for (const turn of order(peers.length, round + slice)) {
+        const { subject, samples } = parts[turn];
+        samples.push(
+          await attempt(peers[turn], () => subject.measure(sliced)),
+        );
+      }
+    }
+    for (const [turn, { samples }] of parts.entries()) {
+      results[turn].samples.push(meanOf(samples));
     }
   }
   for (const [turn, peer] of peers.entries()) {
@@ -46,7 +67,7 @@ export function choosePeers(
   return {
     peers: counts
       ? peers
-      : peers.map(({ name, label, takeTurn }) => ({ name, label, takeTurn })),
+      : peers.map(({ name, label, open }) => ({ name, label, open })),
     missing: chosen.filter(({ peer }) => peer === null).map(({ name }) => name),
   };
 }
@@ -62,8 +83,17 @@ async function attempt<T>(
   }
 }
 
-/** A different peer begins each round, and every other round runs backwards. */
-function order(count: number, round: number): number[] {
-  const turns = Array.from({ length: count }, (_, i) => (i + round) % count);
-  return round % 2 === 0 ? turns : turns.reverse();
+/** A different peer begins each slice, and every other slice runs backwards. */
+function order(count: number, slice: number): number[] {
+  const turns = Array.from({ length: count }, (_, i) => (i + slice) % count);
+  return slice % 2 === 0 ? turns : turns.reverse();
+}
+
+/** The mean of each figure: slices are equally long. */
+function meanOf(samples: Sample[]): Sample {
+  const names = Object.keys(samples[0]);
+  return Object.fromEntries(names.map((name) => {
+    const sum = samples.reduce((sum, sample) => sum + sample[name], 0);
+    return [name, sum / samples.length];
+  }));
 }

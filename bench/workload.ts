@@ -18,13 +18,18 @@ export interface Context extends Durations {
 /** What a turn gives: figures by name. */
 export type Sample = Record<string, number>;
 
+/** A peer that is there to be measured, as often as wanted. */
+export interface Subject extends AsyncDisposable {
+  measure(context: Context): Promise<Sample>;
+}
+
 /** One of those that are compared. */
 export interface Peer {
   name: string;
   /** What it is, for a reader who does not know the name. */
   label: string;
-  /** Measures it once. */
-  takeTurn(context: Context): Promise<Sample>;
+  /** Starts it, and warms it up. */
+  open(context: Context): Promise<Subject>;
   /** Figures that are looked at once and apart, as looking slows it down. */
   count?(context: Context): Promise<Sample>;
 }
@@ -55,9 +60,37 @@ export interface Workload {
   /** What a chart of it shows. */
   charted: Figure[];
   targets: Target[];
-  /** What a turn takes, beside its warm-up and measuring, in seconds. */
-  extraSeconds: number;
-  /** How often a turn warms up and measures. */
-  measurings: number;
+  /** Into what a round is cut, so that peers take turns within it. */
+  sliceSeconds: number;
+  /** How long one peer's part of a round takes. */
+  partSeconds(durations: Durations): number;
   candidates(tools: Tools): Candidate[];
+}
+
+/** `open` of a peer that starts anew, and warms up, whenever it is measured. */
+export function anew(measure: Subject["measure"]): Peer["open"] {
+  return () =>
+    Promise.resolve({
+      measure,
+      [Symbol.asyncDispose]: () => Promise.resolve(),
+    });
+}
+
+/** What workloads of such peers have in common, but for what starting takes. */
+export function uncut(
+  extraSeconds: number,
+): Pick<Workload, "sliceSeconds" | "partSeconds"> {
+  return {
+    sliceSeconds: Infinity,
+    partSeconds: ({ warmupSeconds, seconds }) =>
+      warmupSeconds + seconds + extraSeconds,
+  };
+}
+
+/** How many slices a round has. */
+export function countSlices(
+  { sliceSeconds }: Workload,
+  { seconds }: Durations,
+): number {
+  return Math.max(1, Math.round(seconds / sliceSeconds));
 }

@@ -1,5 +1,10 @@
 /** The arithmetic of the benchmark, with made-up samples. */
-import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertRejects,
+  assertStringIncludes,
+} from "@std/assert";
 import { Child } from "../bench/children.ts";
 import {
   column,
@@ -19,7 +24,15 @@ import {
   verdicts,
 } from "../bench/results.ts";
 import { choosePeers, takeTurns } from "../bench/rounds.ts";
-import type { Context, Peer, Target } from "../bench/workload.ts";
+import {
+  anew,
+  type Context,
+  countSlices,
+  type Peer,
+  type Subject,
+  type Target,
+  uncut,
+} from "../bench/workload.ts";
 
 const speed: Figure = { name: "speed", title: "m/s", means: "", digits: 0 };
 const cost: Figure = { name: "cost", title: "€", means: "", digits: 2 };
@@ -41,8 +54,7 @@ function result(
       ],
       charted: [speed],
       targets,
-      extraSeconds: 0,
-      measurings: 1,
+      ...uncut(0),
       candidates: () => [],
     },
     peers: Object.entries(speeds).map(([name, values]) => ({
@@ -58,8 +70,8 @@ function result(
   };
 }
 
-function peer(name: string, takeTurn: Peer["takeTurn"]): Peer {
-  return { name, label: name, takeTurn };
+function peer(name: string, measure: Subject["measure"]): Peer {
+  return { name, label: name, open: anew(measure) };
 }
 
 Deno.test("a median is the middle, or between the two in the middle", () => {
@@ -176,14 +188,74 @@ Deno.test("peers take turns, and none is always the first", async () => {
       return Promise.resolve({ speed: turns.length });
     })
   );
-  const results = await takeTurns(peers, 3, {} as Context, () => {});
+  const results = await takeTurns(peers, 3, 1, {} as Context, () => {});
   assertEquals(turns.join(""), "abcacbcab");
   assertEquals(results[0].samples, [{ speed: 1 }, { speed: 4 }, { speed: 8 }]);
 });
 
+Deno.test("within a round all peers run, take turns slice by slice, and then end", async () => {
+  const log: string[] = [];
+  const peers = ["a", "b"].map((name): Peer => ({
+    name,
+    label: name,
+    open() {
+      log.push(`${name} opens`);
+      return Promise.resolve({
+        measure({ seconds }) {
+          log.push(`${name} ${seconds} s`);
+          return Promise.resolve({ speed: log.length });
+        },
+        [Symbol.asyncDispose]() {
+          log.push(`${name} ends`);
+          return Promise.resolve();
+        },
+      });
+    },
+  }));
+  const context = { seconds: 0.5 } as Context;
+  const results = await takeTurns(peers, 1, 2, context, () => {});
+  assertEquals(log, [
+    ...["a opens", "b opens", "a 0.25 s", "b 0.25 s", "a 0.25 s", "b 0.25 s"],
+    ...["b ends", "a ends"],
+  ]);
+  assertEquals(results.map(({ samples }) => samples), [
+    [{ speed: (3 + 5) / 2 }],
+    [{ speed: (4 + 6) / 2 }],
+  ]);
+});
+
+Deno.test("peers that were started are ended when another one fails", async () => {
+  let ended = 0;
+  const quick: Peer = {
+    name: "hare",
+    label: "The hare",
+    open: () =>
+      Promise.resolve({
+        measure: () => Promise.resolve({}),
+        [Symbol.asyncDispose]: () => Promise.resolve(void ended++),
+      }),
+  };
+  const failing: Peer = {
+    ...quick,
+    open: () => Promise.reject(new Error("asleep")),
+  };
+  await assertRejects(() =>
+    takeTurns([quick, failing], 1, 1, {} as Context, () => {})
+  );
+  assertEquals(ended, 1);
+});
+
+Deno.test("a round has as many slices as fit, and one at least", () => {
+  const { workload } = result({ hare: [1] });
+  const durations = { warmupSeconds: 0, seconds: 1 };
+  const slices = (sliceSeconds: number) =>
+    countSlices({ ...workload, sliceSeconds }, durations);
+  assertEquals([0.25, 0.3, 3, Infinity].map(slices), [4, 3, 1, 1]);
+});
+
 Deno.test("a peer that fails is named", async () => {
   const failing = peer("hare", () => Promise.reject(new Error("asleep")));
-  const message = await takeTurns([failing], 1, {} as Context, () => {})
+  const message = await takeTurns([failing], 1, 1, {} as Context, () => {})
     .then(() => "", ({ message }: Error) => message);
   assertEquals(message, "Cannot measure hare");
 });

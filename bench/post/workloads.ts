@@ -1,6 +1,12 @@
 /** What is measured between workers, and what it must reach. */
 import { column, type Figure, rate, ratio, spreadOf } from "../figures.ts";
-import type { Peer, Target, Workload } from "../workload.ts";
+import {
+  anew,
+  type Peer,
+  type Target,
+  uncut,
+  type Workload,
+} from "../workload.ts";
 import { type PostLoad, takePostTurn } from "./turn.ts";
 
 /** A way to send, which some workers use with each other. */
@@ -135,11 +141,10 @@ function between(ways: Way[], load: PostLoad) {
   const peers = ways.map(({ name, label, module }): Peer => ({
     name,
     label,
-    takeTurn: (context) => takePostTurn(module, load, context),
+    open: anew((context) => takePostTurn(module, load, context)),
   }));
   return {
-    extraSeconds: 1,
-    measurings: 1,
+    ...uncut(1),
     candidates: () => peers.map((peer) => ({ name: peer.name, peer })),
   };
 }

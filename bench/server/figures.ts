@@ -81,8 +81,15 @@ const resident: Figure = {
 export const wrkRate: Figure = {
   name: "wrkPerSecond",
   title: "by wrk",
-  means: "requests a second as wrk counts them, after the turn's own load",
+  means: "requests a second as wrk counts them, after each slice's own load",
   digits: 0,
+};
+
+export const wrkUserUs: Figure = {
+  name: "wrkUserUs",
+  title: "its user µs",
+  means: "the server's user-mode CPU for each of them",
+  digits: 2,
 };
 
 export const bytesEach: Figure = {

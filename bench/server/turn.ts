@@ -1,8 +1,9 @@
-/** One server's turn: start it, load it, measure it, end it. */
+/** A server: start it, load it, measure it, end it. */
 import { Child } from "../children.ts";
 import { busySeconds, cpuBetween, residentKiB, usage } from "../measure.ts";
-import type { Context, Sample } from "../workload.ts";
-import { findProgram, type Tools } from "../tools.ts";
+import type { Tools } from "../tools.ts";
+import type { Context, Sample, Subject, Workload } from "../workload.ts";
+import { measureByWrk } from "./wrk.ts";
 
 /** What a server is given to do. */
 export interface Load {
@@ -110,40 +111,47 @@ export async function measureServer(
   };
 }
 
-/** A turn of a server of its own. */
-export async function takeServerTurn(
+/** How long a server is under load until it is another one's turn. */
+const SLICE_SECONDS = 0.25;
+/** A slice under load begins with so much of it, which is not measured. */
+const SLICE_WARMUP_SECONDS = 0.1;
+
+/** Starts a server and warms it up, to be measured under a load. */
+export async function openServer(
   command: string[],
   load: Load,
   context: Context,
-): Promise<Sample> {
-  await using server = await startServer(command, context);
-  return await measureServer(server, load, context);
+): Promise<Subject> {
+  await using opening = new AsyncDisposableStack();
+  const server = opening.use(await startServer(command, context));
+  await measureServer(server, load, {
+    ...context,
+    warmupSeconds: 0,
+    seconds: context.warmupSeconds,
+  });
+  const opened = opening.move();
+  return {
+    async measure(context) {
+      const slice = { ...context, warmupSeconds: SLICE_WARMUP_SECONDS };
+      return {
+        ...await measureServer(server, load, slice),
+        ...load.generator === "httpLoad"
+          ? await measureByWrk(server, load, context)
+          : {},
+      };
+    },
+    [Symbol.asyncDispose]: () => opened.disposeAsync(),
+  };
 }
 
-/** The same, and the rate that wrk counts, where it is installed. */
-export async function takeHttpTurn(
-  command: string[],
-  load: Load,
-  context: Context,
-): Promise<Sample> {
-  await using server = await startServer(command, context);
-  const sample = await measureServer(server, load, context);
-  const wrk = findProgram("WRK", "wrk");
-  if (wrk === undefined || load.depth > 1) return sample;
-  const { tools, cores, seconds } = context;
-  await using child = new Child([
-    ...[
-      tools.onCore,
-      String(cores.client),
-      wrk,
-      "-t1",
-      `-c${load.connections}`,
-    ],
-    ...[`-d${Math.ceil(seconds)}s`, `http://127.0.0.1:${server.port}/`],
-  ]);
-  for (;;) {
-    const line = await child.line(seconds * 1000 + 20_000);
-    const found = line.match(/^Requests\/sec:\s+([\d.]+)$/)?.[1];
-    if (found !== undefined) return { ...sample, wrkPerSecond: Number(found) };
-  }
+/** How loads are cut into slices; a server takes 1.2 s to be started and ended. */
+export function cut(
+  extraSliceSeconds = 0,
+): Pick<Workload, "sliceSeconds" | "partSeconds"> {
+  return {
+    sliceSeconds: SLICE_SECONDS,
+    partSeconds: ({ warmupSeconds, seconds }) =>
+      1.2 + warmupSeconds + seconds +
+      seconds / SLICE_SECONDS * (SLICE_WARMUP_SECONDS + extraSliceSeconds),
+  };
 }

@@ -1,15 +1,22 @@
 /** The loads of servers, and what must be reached under them. */
 import { column, rate, ratio } from "../figures.ts";
 import type { Tools } from "../tools.ts";
-import type {
-  Candidate,
-  Context,
-  Sample,
-  Target,
-  Workload,
+import {
+  anew,
+  type Candidate,
+  type Peer,
+  type Target,
+  type Workload,
 } from "../workload.ts";
 import { countCalls } from "./calls.ts";
-import { bytesEach, kept, serverColumns, userUs, wrkRate } from "./figures.ts";
+import {
+  bytesEach,
+  kept,
+  serverColumns,
+  userUs,
+  wrkRate,
+  wrkUserUs,
+} from "./figures.ts";
 import { idleConnections, takeIdleTurn } from "./idle.ts";
 import {
   httpServers,
@@ -18,15 +25,13 @@ import {
   tcpServers,
   udpServers,
 } from "./peers.ts";
-import { type Load, takeHttpTurn, takeServerTurn } from "./turn.ts";
+import { cut, type Load, openServer } from "./turn.ts";
+import { WRK_SECONDS } from "./wrk.ts";
 
 const messages = rate("messages");
 const datagrams = rate("datagrams");
 const connections = rate("connections");
 const requests = rate("requests");
-
-/** How a server is started, counted and ended, in seconds. */
-const EXTRA_SECONDS = 1.2;
 
 /** Every load of a server. */
 export const serverWorkloads: readonly Workload[] = [
@@ -90,6 +95,8 @@ export const serverWorkloads: readonly Workload[] = [
     ...["deno-serve", "bun-serve"].flatMap((of): Target[] => [
       { peer: "edgewise", figure: requests, of, atLeast: 1 },
       { peer: "edgewise", figure: userUs, of, atMost: 0.5 },
+      { peer: "edgewise", figure: wrkRate, of, atLeast: 1 },
+      { peer: "edgewise", figure: wrkUserUs, of, atMost: 0.5 },
     ]),
   ]),
   http("http-pipelined-16", 16, [
@@ -139,15 +146,20 @@ function http(name: string, depth: number, targets: Target[]): Workload {
     ...server(
       { generator: "httpLoad", connections: 50, sizeBytes: 1, depth },
       httpServers,
-      takeHttpTurn,
     ),
+    ...cut(depth > 1 ? 0 : WRK_SECONDS),
     name,
     title: `HTTP: a short text, connections: 50, requests in flight on each: ` +
       depth,
-    columns: [...serverColumns(requests, "deno-serve"), column(wrkRate)],
+    columns: [
+      ...serverColumns(requests, "deno-serve"),
+      column(wrkRate),
+      ratio(wrkRate, "deno-serve", "of Deno"),
+      column(wrkUserUs),
+      ratio(wrkUserUs, "deno-serve", "of Deno"),
+    ],
     charted: [requests, userUs],
     targets,
-    measurings: depth > 1 ? 1 : 2,
   };
 }
 
@@ -179,12 +191,13 @@ function idle(count: number): Workload {
       { peer: "edgewise", figure: bytesEach, atMost: 1024 },
       { peer: "edgewise", figure: kept, atLeast: 0.95 },
     ],
-    extraSeconds: EXTRA_SECONDS + 2,
-    measurings: 2,
+    sliceSeconds: Infinity,
+    partSeconds: ({ warmupSeconds, seconds }) =>
+      3.2 + 2 * (warmupSeconds + seconds),
     candidates: (tools) =>
       servers(tools).map((server) =>
         candidate(server, (command) => ({
-          takeTurn: (context) => takeIdleTurn(command, count, load, context),
+          open: anew((context) => takeIdleTurn(command, count, load, context)),
         }))
       ),
   };
@@ -194,19 +207,13 @@ function idle(count: number): Workload {
 function server(
   load: Load,
   servers: (tools: Tools) => ServerProgram[],
-  takeTurn: (
-    command: string[],
-    load: Load,
-    context: Context,
-  ) => Promise<Sample> = takeServerTurn,
-): Pick<Workload, "extraSeconds" | "measurings" | "candidates"> {
+): Pick<Workload, "sliceSeconds" | "partSeconds" | "candidates"> {
   return {
-    extraSeconds: EXTRA_SECONDS,
-    measurings: 1,
+    ...cut(),
     candidates: (tools) =>
       servers(tools).map((server) =>
         candidate(server, (command) => ({
-          takeTurn: (context) => takeTurn(command, load, context),
+          open: (context) => openServer(command, load, context),
           count: (context) => countCalls(command, load, context),
         }))
       ),
@@ -215,10 +222,7 @@ function server(
 
 function candidate(
   { name, label, command }: ServerProgram,
-  measures: (command: string[]) => {
-    takeTurn(context: Context): Promise<Sample>;
-    count?(context: Context): Promise<Sample>;
-  },
+  measures: (command: string[]) => Pick<Peer, "open" | "count">,
 ): Candidate {
   if (command === undefined) return { name, peer: null };
   return { name, peer: { name, label, ...measures(command) } };

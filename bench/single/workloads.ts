@@ -1,7 +1,13 @@
 /** What one process does by itself, and what it must reach. */
 import { column, type Figure, rate, ratio, spreadOf } from "../figures.ts";
 import { denoRun, findProgram } from "../tools.ts";
-import type { Candidate, Target, Workload } from "../workload.ts";
+import {
+  anew,
+  type Candidate,
+  type Target,
+  uncut,
+  type Workload,
+} from "../workload.ts";
 import { takeSingleTurn } from "./turn.ts";
 
 const medianNs: Figure = {
@@ -79,7 +85,7 @@ function commit(
 }
 
 function workload(candidates: Candidate[]) {
-  return { extraSeconds: 0.5, measurings: 1, candidates: () => candidates };
+  return { ...uncut(0.5), candidates: () => candidates };
 }
 
 function deno(name: string, label: string, module: string): Candidate {
@@ -103,7 +109,7 @@ function candidate(
     peer: {
       name,
       label,
-      takeTurn: (context) => takeSingleTurn(command, module, context),
+      open: anew((context) => takeSingleTurn(command, module, context)),
     },
   };
 }

@@ -4,7 +4,14 @@ import { allCores } from "../machine.ts";
 import { busySeconds, familySeconds } from "../measure.ts";
 import { median } from "../results.ts";
 import { benchFile, denoRun } from "../tools.ts";
-import type { Context, Peer, Sample, Workload } from "../workload.ts";
+import {
+  anew,
+  type Context,
+  type Peer,
+  type Sample,
+  uncut,
+  type Workload,
+} from "../workload.ts";
 
 const startMs: Figure = {
   name: "startMs",
@@ -29,8 +36,7 @@ export const startWorkload: Workload = {
   columns: [column(startMs), column(aboveMs)],
   charted: [startMs, aboveMs],
   targets: [{ peer: "edgewise", figure: aboveMs, atMost: 15 }],
-  extraSeconds: 0,
-  measurings: 1,
+  ...uncut(0),
   candidates: () =>
     [
       program("empty", "Deno, an empty program", EMPTY),
@@ -40,7 +46,7 @@ export const startWorkload: Workload = {
 };
 
 function program(name: string, label: string, file: string): Peer {
-  return { name, label, takeTurn: (context) => takeTurn(file, context) };
+  return { name, label, open: anew((context) => takeTurn(file, context)) };
 }
 
 /** Runs the empty program and the other one in turns until the time is up. */

@@ -5,9 +5,16 @@ import { busySeconds, usage } from "../measure.ts";
 import type { Count } from "../meter.ts";
 import { streamsServer } from "../server/peers.ts";
 import { serverBusy, userUs } from "../server/figures.ts";
-import { type Load, takeServerTurn } from "../server/turn.ts";
+import { cut, type Load, openServer } from "../server/turn.ts";
 import { benchFile, denoRun } from "../tools.ts";
-import type { Context, Peer, Sample, Workload } from "../workload.ts";
+import {
+  anew,
+  type Context,
+  type Peer,
+  type Sample,
+  uncut,
+  type Workload,
+} from "../workload.ts";
 
 const NETS = [
   { name: "edgewise", label: "Edgewise, /streams" },
@@ -43,8 +50,9 @@ export const streamWorkloads: readonly Workload[] = [
 function bulk(what: string, how: string, load: Load = BULK): Workload {
   const title = `In bulk: ${how}`;
   return workload(`streams-${what}`, title, chunks, [userUs, serverBusy], {
-    turn: (net) => (context) =>
-      takeServerTurn(streamsServer(net, what), load, context),
+    open: (net) => (context) =>
+      openServer(streamsServer(net, what), load, context),
+    ...cut(),
   });
 }
 
@@ -53,7 +61,8 @@ function setUp(atOnce: number): Workload {
   const title = "Set-up: connect, accept and close in one process, at once: " +
     atOnce;
   return workload(`streams-set-up-${atOnce}`, title, connections, [], {
-    turn: (net) => (context) => takeSetUpTurn(net, atOnce, context),
+    open: (net) => anew((context) => takeSetUpTurn(net, atOnce, context)),
+    ...uncut(0.7),
   });
 }
 
@@ -62,7 +71,9 @@ function workload(
   title: string,
   figure: Figure,
   more: Figure[],
-  { turn }: { turn(net: string): Peer["takeTurn"] },
+  { open, ...times }:
+    & { open(net: string): Peer["open"] }
+    & Pick<Workload, "sliceSeconds" | "partSeconds">,
 ): Workload {
   return {
     name,
@@ -77,12 +88,11 @@ function workload(
     targets: [
       { peer: "edgewise", figure, of: "deno", atLeast: 1 },
     ],
-    extraSeconds: 0.7,
-    measurings: 1,
+    ...times,
     candidates: () =>
       NETS.map(({ name, label }) => ({
         name,
-        peer: { name, label, takeTurn: turn(name) },
+        peer: { name, label, open: open(name) },
       })),
   };
 }
