@@ -1,14 +1,15 @@
 /*
- * Runs a program on one core, with as many descriptors as the system allows,
+ * Runs a program on one core, or on several, with as many descriptors as the system allows,
  * and ends it when the benchmark that started it is gone, however that ended.
  *
- *   on_core CORE PROGRAM [ARGUMENT...]
+ *   on_core CORE[,CORE...] PROGRAM [ARGUMENT...]
  */
 #define _GNU_SOURCE
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -19,12 +20,16 @@ int main(int argc, char **argv)
     struct rlimit descriptors;
 
     if (argc < 3) {
-        fprintf(stderr, "usage: on_core CORE PROGRAM [ARGUMENT...]\n");
+        fprintf(stderr, "usage: on_core CORE[,CORE...] PROGRAM [ARGUMENT...]\n");
         return 2;
     }
 
     CPU_ZERO(&cores);
-    CPU_SET(atoi(argv[1]), &cores);
+    for (char *core = strtok(argv[1], ","); core != NULL;
+         core = strtok(NULL, ","))
+    {
+        CPU_SET(atoi(core), &cores);
+    }
 
     if (sched_setaffinity(0, sizeof(cores), &cores) < 0) {
         perror("on_core: sched_setaffinity");

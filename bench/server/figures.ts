@@ -81,7 +81,8 @@ const resident: Figure = {
 export const wrkRate: Figure = {
   name: "wrkPerSecond",
   title: "by wrk",
-  means: "requests a second as wrk counts them, after each slice's own load",
+  means: "requests a second as wrk counts them, after each slice's own load, " +
+    "with a thread for each core: it shares them with the server",
   digits: 0,
 };
 
@@ -90,6 +91,13 @@ export const wrkUserUs: Figure = {
   title: "its user µs",
   means: "the server's user-mode CPU for each of them",
   digits: 2,
+};
+
+export const wrkApartRate: Figure = {
+  name: "wrkApartPerSecond",
+  title: "wrk apart",
+  means: "the same with one thread on the client's core, which is full",
+  digits: 0,
 };
 
 export const bytesEach: Figure = {

@@ -14,6 +14,7 @@ import {
   kept,
   serverColumns,
   userUs,
+  wrkApartRate,
   wrkRate,
   wrkUserUs,
 } from "./figures.ts";
@@ -157,6 +158,8 @@ function http(name: string, depth: number, targets: Target[]): Workload {
       ratio(wrkRate, "deno-serve", "of Deno"),
       column(wrkUserUs),
       ratio(wrkUserUs, "deno-serve", "of Deno"),
+      column(wrkApartRate),
+      ratio(wrkApartRate, "deno-serve", "of Deno"),
     ],
     charted: [requests, userUs],
     targets,

@@ -5,26 +5,47 @@ import { findProgram } from "../tools.ts";
 import type { Context, Sample } from "../workload.ts";
 import type { Load, Server } from "./turn.ts";
 
-/** The shortest that wrk measures. */
-export const WRK_SECONDS = 1;
+/** What is measured takes so long: a second each is the shortest that wrk can. */
+export const WRK_SECONDS = 2;
 
-/** Nothing where wrk is not installed, or can't do what the load does. */
+/**
+ * With a thread for each core, which shares the cores with the server, so that
+ * whatever the server saves is there for requests; and pinned apart from it.
+ * Nothing where wrk is not installed, or can't do what the load does.
+ */
 export async function measureByWrk(
-  { child: { pid }, port }: Server,
-  { connections, depth }: Load,
+  server: Server,
+  load: Load,
   { tools, cores }: Context,
 ): Promise<Sample> {
   const wrk = findProgram("WRK", "wrk");
-  if (wrk === undefined || depth > 1) return {};
+  if (wrk === undefined || load.depth > 1) return {};
+  const run = (on: number[]) =>
+    runWrk([
+      ...[tools.onCore, on.join(), wrk, "-d1s", `-t${on.length}`],
+      ...[`-c${load.connections}`, `http://127.0.0.1:${server.port}/`],
+    ]);
+  const pid = server.child.last();
   const before = usage(pid);
-  await using loading = new Child([
-    ...[tools.onCore, String(cores.client), wrk, "-t1", `-c${connections}`],
-    ...[`-d${WRK_SECONDS}s`, `http://127.0.0.1:${port}/`],
-  ]);
-  const requests = await numberIn(loading, /^\s*(\d+) requests in /);
-  const perSecond = await numberIn(loading, /^Requests\/sec:\s+([\d.]+)$/);
+  const shared = await run([...new Set([cores.server, cores.client])]);
   const { userSeconds } = cpuBetween(before, usage(pid));
-  return { wrkPerSecond: perSecond, wrkUserUs: userSeconds * 1e6 / requests };
+  const apart = await run([cores.client]);
+  return {
+    wrkPerSecond: shared.perSecond,
+    wrkUserUs: userSeconds * 1e6 / shared.requests,
+    wrkApartPerSecond: apart.perSecond,
+  };
+}
+
+async function runWrk(
+  command: string[],
+): Promise<{ requests: number; perSecond: number }> {
+  await using wrk = new Child(command);
+  const requests = await numberIn(wrk, /^\s*(\d+) requests in /);
+  return {
+    requests,
+    perSecond: await numberIn(wrk, /^Requests\/sec:\s+([\d.]+)$/),
+  };
 }
 
 /** The number in the next line that is like this. */
