@@ -60,7 +60,7 @@ export class Connection extends ReceivingSocket {
   /** @internal */
   static readonly events: OwnHandlers = {
     owner: "Connection",
-    read: (event) => (event.data as Connection).receive(),
+    read: ReceivingSocket.receive,
     write: (event) => (event.data as Connection).#writable(),
     error: (event, error) => (event.data as Connection).#hungUp(error),
     engineClosed: (event) => (event.data as Connection).close(),

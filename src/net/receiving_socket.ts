@@ -6,6 +6,7 @@
  */
 
 import { EAGAIN, EINTR } from "../../ffi/mod.ts";
+import type { FdEvent } from "../fd_event.ts";
 import { readAgain } from "../interest.ts";
 import { readsShort } from "../reported.ts";
 import { RECEIVE_BYTES } from "./receive_buffer.ts";
@@ -104,36 +105,36 @@ export abstract class ReceivingSocket extends SendingSocket {
     if (this.reading && !this.#route?.waits) this.event.enableRead();
   }
 
-  /** @internal There may be something to read. */
-  protected receive(): void {
-    if (this.#route !== null) return this.#forward(this.#route);
-    const { parts } = this.shared;
-    const event = this.event;
+  /** @internal The read handler: there may be something to read. */
+  static receive(event: FdEvent): void {
+    const socket = event.data as ReceivingSocket;
+    if (socket.#route !== null) return socket.#forward(socket.#route);
+    const { parts } = socket.shared;
     let left = READ_BUDGET_BYTES;
     let drained = false;
-    if (this.activity !== null) this.activity.received();
+    if (socket.activity !== null) socket.activity.received();
     try {
       // A handler may pause, or have the rest spliced.
-      while (!drained && left > 0 && this.reading && this.#route === null) {
+      while (!drained && left > 0 && socket.reading && socket.#route === null) {
         const count = parts.calls.recv(event.fd, parts.receive.bytes, 0);
         if (count > 0) {
           left -= count;
-          drained = count < RECEIVE_BYTES && this.#isDrained();
+          drained = count < RECEIVE_BYTES && socket.#isDrained();
           if (drained) event.readReady = false;
-          this.received(parts.receive.view(count));
+          socket.received(parts.receive.view(count));
         } else if (count === 0) {
-          this.endReading();
+          socket.endReading();
         } else if (count === -EAGAIN) {
           event.readReady = false;
           drained = true;
         } else if (count !== -EINTR) {
-          this.fail("recv", -count);
+          socket.fail("recv", -count);
         }
       }
     } finally {
       // In edge mode the kernel does not report again what the budget, or a
       // handler that threw, has left.
-      if (!drained && this.reading) readAgain(event);
+      if (!drained && socket.reading) readAgain(event);
     }
   }
 
@@ -196,7 +197,7 @@ export abstract class ReceivingSocket extends SendingSocket {
     return null;
   }
 
-  /** `receive()` into a pipe, and out of it. */
+  /** `receive` into a pipe, and out of it. */
   #forward(route: Route): void {
     const { to, pipe } = route;
     const event = this.event;

@@ -165,41 +165,41 @@ const CHUNKS_MAX = 1024;
 /**
  * Sends until all is sent or it would block: the kernel reports room again only
  * to those who have met EAGAIN. Stops early where it would go on for long, with
- * `writeReady` still set. Returns the bytes sent, or the negative errno.
+ * `writeReady` still set. `count` is what a first send(2) of all of it has
+ * returned, which is mostly all there is to do. Returns the bytes sent, or the
+ * negative errno.
  */
-export function sendBytes(event: FdEvent, bytes: Bytes): number {
+export function sendOn(event: FdEvent, bytes: Bytes, count: number): number {
   const { calls } = event.parts;
   let sent = 0;
-  while (sent < bytes.length && sent < DIRECT_MAX_BYTES) {
-    const count = calls.send(
-      event.fd,
-      sent === 0 ? bytes : bytes.subarray(sent),
-      MSG_NOSIGNAL,
-    );
+  for (;;) {
     if (count >= 0) {
       sent += count;
+      if (sent === bytes.length || sent >= DIRECT_MAX_BYTES) return sent;
     } else if (count === -EAGAIN) {
       event.writeReady = false;
       return sent;
     } else if (count !== -EINTR) {
       return count;
     }
+    const rest = sent === 0 ? bytes : bytes.subarray(sent);
+    count = calls.send(event.fd, rest, MSG_NOSIGNAL);
   }
-  return sent;
 }
 
 /**
  * Sends chunks with one writev(2) for up to 1024 of them, and the rest of one
- * that was cut as `sendBytes` does. Returns the bytes sent, or the negative errno.
+ * that was cut as `sendOn` does. Returns the bytes sent, or the negative errno.
  */
 export function sendChunks(event: FdEvent, chunks: readonly Bytes[]): number {
+  const { calls } = event.parts;
   let sent = 0;
   let next = 0;
   while (next < chunks.length && sent < DIRECT_MAX_BYTES) {
     const batch = chunks.length - next > CHUNKS_MAX || next > 0
       ? chunks.slice(next, next + CHUNKS_MAX)
       : chunks;
-    const count = event.parts.calls.writev(event.fd, batch, batch.length);
+    const count = calls.writev(event.fd, batch, batch.length);
     if (count === -EINTR) continue;
     if (count === -EAGAIN) {
       event.writeReady = false;
@@ -213,7 +213,8 @@ export function sendChunks(event: FdEvent, chunks: readonly Bytes[]): number {
       next++;
     }
     if (left === 0) continue;
-    const rest = sendBytes(event, chunks[next].subarray(left));
+    const part = chunks[next].subarray(left);
+    const rest = sendOn(event, part, calls.send(event.fd, part, MSG_NOSIGNAL));
     if (rest < 0) return rest;
     sent += rest;
     if (left + rest < chunks[next].length) return sent;

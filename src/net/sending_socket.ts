@@ -5,12 +5,12 @@
  * @module
  */
 
-import { type Bytes, EPIPE, SystemError } from "../../ffi/mod.ts";
+import { type Bytes, EPIPE, MSG_NOSIGNAL, SystemError } from "../../ffi/mod.ts";
 import type { FdEvent } from "../fd_event.ts";
 import type { Activity } from "./activity.ts";
 import { FilePiece, type SendFileOptions } from "./pieces.ts";
 import { checkBytes, type ConnectionParts } from "./options.ts";
-import { type Piece, sendBytes, sendChunks } from "./send_queue.ts";
+import { type Piece, sendChunks, sendOn } from "./send_queue.ts";
 import { DRAINED, Sender } from "./sender.ts";
 import { CLOSED, CONNECTING, LOST, OPEN } from "./closing.ts";
 import { StreamSocket } from "./stream_socket.ts";
@@ -242,7 +242,7 @@ export abstract class SendingSocket extends StreamSocket {
   #write(bytes: Bytes, bufferMax: number): number {
     checkBytes("write", bytes);
     this.#checkWritable("send");
-    if (!this.#takesMore()) return 0;
+    if (bytes.length === 0 || !this.#takesMore()) return 0;
     if (this.stage === CONNECTING) {
       return this.sender.queueBytes(bytes, 0, bufferMax, false);
     }
@@ -251,7 +251,10 @@ export abstract class SendingSocket extends StreamSocket {
       this.sender.merge();
     } else if (this.allSent) {
       if (this.activity !== null) this.activity.sent();
-      sent = sendBytes(this.event, bytes);
+      const { event } = this;
+      sent = event.parts.calls.send(event.fd, bytes, MSG_NOSIGNAL);
+      if (sent === bytes.length) return sent;
+      sent = sendOn(event, bytes, sent);
       if (sent === bytes.length) return sent;
       if (sent < 0) return this.#refused(sent);
     }

@@ -201,9 +201,9 @@ export const MUTATIONS: readonly Mutation[] = [
     name: "send past what is buffered",
     file: "src/net/sending_socket.ts",
     from:
-      "if (this.allSent) {\n      if (this.activity !== null) this.activity.sent();\n      sent = sendBytes",
+      "if (this.allSent) {\n      if (this.activity !== null) this.activity.sent();\n      const { event }",
     to:
-      "if (bytes.length < 200) {\n      if (this.activity !== null) this.activity.sent();\n      sent = sendBytes",
+      "if (bytes.length < 200) {\n      if (this.activity !== null) this.activity.sent();\n      const { event }",
     program: "connections",
   },
   {
