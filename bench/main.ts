@@ -10,6 +10,7 @@ import { buildTools, type Tools } from "./tools.ts";
 import {
   type Context,
   countSlices,
+  type Durations,
   type Peer,
   type Workload,
 } from "./workload.ts";
@@ -47,13 +48,14 @@ async function bench(options: Options, directory: string): Promise<void> {
   const results: Result[] = [];
   const progress = new Progress(countTurns(chosen, rounds));
   for (const { workload, peers } of chosen) {
+    const measured = { ...context, ...durationsFor(workload, context) };
     const result = {
       workload,
       peers: await takeTurns(
         peers,
         rounds,
-        countSlices(workload, context),
-        context,
+        countSlices(workload, measured),
+        measured,
         (what) => progress.turn(`${workload.name}, ${what}`),
       ),
     };
@@ -121,10 +123,18 @@ function expectedSeconds(
   { rounds, ...durations }: Options,
 ): number {
   return chosen.reduce((sum, { workload, peers }) => {
-    const part = workload.partSeconds(durations);
+    const part = workload.partSeconds(durationsFor(workload, durations));
     const counted = peers.filter(({ count }) => count !== undefined).length;
     return sum + peers.length * rounds * part + counted * COUNT_SECONDS;
   }, 0);
+}
+
+/** How long a turn of a workload takes. */
+function durationsFor(
+  { longer = 1 }: Workload,
+  { warmupSeconds, seconds }: Durations,
+): Durations {
+  return { warmupSeconds, seconds: seconds * longer };
 }
 
 /** What counting system calls takes. */

@@ -60,6 +60,8 @@ export interface Workload {
   /** What a chart of it shows. */
   charted: Figure[];
   targets: Target[];
+  /** Times as long as asked for: a small share of user CPU takes long to be known. */
+  longer?: number;
   /** Into what a round is cut, so that peers take turns within it. */
   sliceSeconds: number;
   /** How long one peer's part of a round takes. */

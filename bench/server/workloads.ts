@@ -57,7 +57,7 @@ export const serverWorkloads: readonly Workload[] = [
         atMost: 0.12,
       },
     ]),
-  ]),
+  ], 3),
   echo(64, 1, 1),
   echo(64, 500, 1, [
     { peer: "edgewise", figure: messages, of: "c", atLeast: 0.95 },
@@ -128,6 +128,7 @@ function echo(
   connections: number,
   depth: number,
   targets: Target[] = [],
+  longer = 1,
 ): Workload {
   const pipelined = depth > 1 ? `-pipelined-${depth}` : "";
   const servers = connections === 1 ? lonelyTcpServers : tcpServers;
@@ -139,6 +140,7 @@ function echo(
     columns: serverColumns(messages, "deno-listen"),
     charted: [messages, userUs],
     targets,
+    longer,
   };
 }
 

@@ -216,7 +216,7 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: "forget what the read budget left",
     file: "src/net/receiving_socket.ts",
-    from: "if (!drained && this.reading) readAgain(event);",
+    from: "if (!drained && socket.reading) readAgain(event);",
     to: "",
     program: "connections",
   },
