@@ -1,6 +1,7 @@
 /*
- * Runs a program on one core, or on several, with as many descriptors as the system allows,
- * and ends it when the benchmark that started it is gone, however that ended.
+ * Runs a program on one core, or on several, with as many descriptors as the
+ * system allows, and ends it when the benchmark that started it is gone, however
+ * that ended.
  *
  *   on_core CORE[,CORE...] PROGRAM [ARGUMENT...]
  */

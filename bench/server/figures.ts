@@ -74,7 +74,7 @@ const lost: Figure = {
 const resident: Figure = {
   name: "residentMiB",
   title: "MiB",
-  means: "the server's resident memory at the end",
+  means: "the server's resident memory after each slice",
   digits: 1,
 };
 

@@ -96,9 +96,9 @@ export const serverWorkloads: readonly Workload[] = [
     ...["deno-serve", "bun-serve"].flatMap((of): Target[] => [
       { peer: "edgewise", figure: requests, of, atLeast: 1 },
       { peer: "edgewise", figure: userUs, of, atMost: 0.5 },
-      { peer: "edgewise", figure: wrkRate, of, atLeast: 1 },
-      { peer: "edgewise", figure: wrkUserUs, of, atMost: 0.5 },
     ]),
+    { peer: "edgewise", figure: wrkRate, of: "deno-serve", atLeast: 1 },
+    { peer: "edgewise", figure: wrkUserUs, of: "deno-serve", atMost: 0.5 },
   ]),
   http("http-pipelined-16", 16, [
     { peer: "edgewise", figure: requests, of: "deno-serve", atLeast: 2 },
