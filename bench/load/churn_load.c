@@ -13,12 +13,27 @@ enum { SOURCES = 250 };
 
 struct place {
     int fd;
-    int connected;
+    int sent;
     int received;
     uint64_t begun_ns;
 };
 
 static uint32_t connections_begun;
+
+/* Sends, unless it is not connected yet: on loopback it mostly is at once. */
+static void send_message(struct place *p)
+{
+    ssize_t n = send(p->fd, pattern, options.size, MSG_NOSIGNAL);
+
+    if (n < 0 && errno == EAGAIN) {
+        return;
+    }
+    /* It fits into an empty send buffer. */
+    if (n != options.size) {
+        fail_errno("send");
+    }
+    p->sent = 1;
+}
 
 /* A connection from the next of the source addresses, being made. */
 static void begin(struct place *p)
@@ -31,7 +46,7 @@ static void begin(struct place *p)
     int on = 1;
 
     p->begun_ns = now_ns();
-    p->connected = 0;
+    p->sent = 0;
     p->received = 0;
     p->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (p->fd < 0) {
@@ -47,6 +62,7 @@ static void begin(struct place *p)
         fail_errno("connect");
     }
     watch(p->fd, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, p);
+    send_message(p);
 }
 
 static void receive(struct place *p)
@@ -79,12 +95,8 @@ static void serve(void *context, uint32_t events)
 {
     struct place *p = context;
 
-    if (!p->connected && (events & EPOLLOUT)) {
-        p->connected = 1;
-        /* It fits into an empty send buffer. */
-        if (send(p->fd, pattern, options.size, MSG_NOSIGNAL) != options.size) {
-            fail_errno("send");
-        }
+    if (!p->sent && (events & EPOLLOUT)) {
+        send_message(p);
     }
     if (events & ~EPOLLOUT) {
         receive(p);
