@@ -12,6 +12,7 @@ import {
   type Context,
   type Peer,
   type Sample,
+  type Subject,
   uncut,
   type Workload,
 } from "../workload.ts";
@@ -23,6 +24,15 @@ const NETS = [
 
 const chunks = rate("64 KiB");
 const connections = rate("connections");
+
+const clientUs: Figure = {
+  name: "clientUs",
+  title: "client µs",
+  means:
+    "the load generator's CPU for each: what it does for each is the same " +
+    "for all, so where one's is far above another's the machine was slow",
+  digits: 1,
+};
 
 const BULK: Load = {
   generator: "bulkLoad",
@@ -49,11 +59,26 @@ export const streamWorkloads: readonly Workload[] = [
 /** One connection, with as many bytes as go through it. */
 function bulk(what: string, how: string, load: Load = BULK): Workload {
   const title = `In bulk: ${how}`;
-  return workload(`streams-${what}`, title, chunks, [userUs, serverBusy], {
-    open: (net) => (context) =>
-      openServer(streamsServer(net, what), load, context),
+  const more = [userUs, clientUs, serverBusy];
+  return workload(`streams-${what}`, title, chunks, more, {
+    open: (net) => async (context) => {
+      const command = streamsServer(net, what);
+      return withClientUs(await openServer(command, load, context));
+    },
     ...cut(),
   });
+}
+
+/** The same server, with what its load takes for each. */
+function withClientUs(server: Subject): Subject {
+  return {
+    async measure(context) {
+      const sample = await server.measure(context);
+      const { clientBusy, perSecond } = sample;
+      return { ...sample, clientUs: clientBusy / perSecond * 1e6 };
+    },
+    [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
+  };
 }
 
 /** Connections made and closed. */

@@ -212,7 +212,7 @@ export class StreamConn<A extends Addr = Addr> extends StreamResource
   #receive(target: Uint8Array | null): number {
     const event = this.event;
     const { calls } = this.host.parts;
-    const bytes = target ?? this.host.chunk;
+    const bytes = target ?? this.host.chunkFrom(event.fd);
     let count: number;
     do count = calls.recv(event.fd, bytes, 0); while (count === -EINTR);
     // A short read has taken all, unless reads stop early: at the end, at urgent

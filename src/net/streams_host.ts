@@ -5,7 +5,7 @@
  * @module
  */
 
-import { systemCalls } from "../../ffi/mod.ts";
+import { MSG_PEEK, MSG_TRUNC, systemCalls } from "../../ffi/mod.ts";
 import { Engine } from "../engine.ts";
 import type { EngineParts } from "../parts.ts";
 import { FAST, type Task, TASK_WORK } from "../work_queue.ts";
@@ -21,13 +21,22 @@ const OPERATION_BYTES = 4 * 1024;
 
 /** Bytes of a chunk of a readable stream, at the most. */
 const CHUNK_BYTES_MAX = 256 * 1024;
+/** Fewer than these are copied: that is cheaper than memory with room to spare. */
+const COPIED_BYTES_MAX = 32 * 1024;
+/** Memory of a chunk is a multiple of it. */
+const PAGE_BYTES = 4 * 1024;
+
+const NO_CHUNK = new Uint8Array(0);
 
 /** An engine with streams on it. */
 export class StreamHost {
   readonly engine: Engine;
   readonly parts: EngineParts;
   readonly attendance: Attendance;
-  #chunk: Uint8Array<ArrayBuffer> | null = null;
+  /** Where few bytes are received. */
+  #room: Uint8Array<ArrayBuffer> | null = null;
+  /** Where the chunk being read is: there, or memory of its own. */
+  #chunk = NO_CHUNK;
   #turn = -1;
   #bytesLeft = 0;
 
@@ -37,20 +46,27 @@ export class StreamHost {
     this.attendance = attendance;
   }
 
-  /** Where chunks of unknown length are received. */
-  get chunk(): Uint8Array<ArrayBuffer> {
-    return this.#chunk ??= new Uint8Array(CHUNK_BYTES_MAX);
+  /**
+   * Where a chunk is received from a socket: what is there is looked at first, so
+   * that much of it has memory of its own, of its size. There is room for one byte
+   * more, as a read that fills less has taken all.
+   */
+  chunkFrom(fd: number): Uint8Array<ArrayBuffer> {
+    const room = this.#room ??= new Uint8Array(CHUNK_BYTES_MAX);
+    // TCP copies nothing then.
+    const count = this.parts.calls.recv(fd, room, MSG_PEEK | MSG_TRUNC);
+    if (count < COPIED_BYTES_MAX) return this.#chunk = room;
+    const bytes = (Math.floor(count / PAGE_BYTES) + 1) * PAGE_BYTES;
+    return this.#chunk = new Uint8Array(Math.min(bytes, CHUNK_BYTES_MAX));
   }
 
-  /**
-   * The first `count` bytes of it, as the reader's own: a copy of few, and of many
-   * the memory itself.
-   */
+  /** The first `count` bytes of it, as the reader's own. */
   takeChunk(count: number): Uint8Array<ArrayBuffer> {
-    const { chunk } = this;
-    if (count < CHUNK_BYTES_MAX / 2) return chunk.slice(0, count);
-    this.#chunk = null;
-    return chunk.subarray(0, count);
+    const chunk = this.#chunk;
+    this.#chunk = NO_CHUNK;
+    return chunk === this.#room
+      ? chunk.slice(0, count)
+      : chunk.subarray(0, count);
   }
 
   /** Whether an operation may be done at once, and not in a later turn. */
