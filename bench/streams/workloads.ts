@@ -28,9 +28,8 @@ const connections = rate("connections");
 const clientUs: Figure = {
   name: "clientUs",
   title: "client µs",
-  means:
-    "the load generator's CPU for each: what it does for each is the same " +
-    "for all, so where one's is far above another's the machine was slow",
+  means: "the load generator's CPU for each, waking the server included; " +
+    "far above what it is in other runs, the machine was slow",
   digits: 1,
 };
 
