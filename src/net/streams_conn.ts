@@ -54,6 +54,8 @@ export class StreamConn<A extends Addr = Addr> extends StreamResource
   readonly #writes: Operations<Uint8Array | null, number>;
   readonly #allowHalfOpen: boolean;
   #streams: WebStreams | null = null;
+  /** Bytes of the last chunk. */
+  #chunkBytes = 0;
 
   /** Takes over the event of a connected, nonblocking socket. */
   constructor({ host, allowHalfOpen }: ConnSettings, event: FdEvent) {
@@ -212,21 +214,25 @@ export class StreamConn<A extends Addr = Addr> extends StreamResource
   #receive(target: Uint8Array | null): number {
     const event = this.event;
     const { calls } = this.host.parts;
-    const bytes = target ?? this.host.chunkFrom(event.fd);
+    const { transport } = this.localAddr;
+    const bytes = target ??
+      this.host.chunkFrom(event.fd, transport, this.#chunkBytes);
     let count: number;
     do count = calls.recv(event.fd, bytes, 0); while (count === -EINTR);
     // A short read has taken all, unless reads stop early: at the end, at urgent
     // data, or at a unix socket's message with descriptors.
     const drained = count > 0 && count < bytes.byteLength &&
       !readsShort(event) &&
-      this.localAddr.transport === "tcp";
+      transport === "tcp";
     if (drained || count === -EAGAIN) event.readReady = false;
     return count;
   }
 
   #received(count: number, target: Uint8Array | null): Received {
     if (count === 0) return null;
-    return target === null ? this.host.takeChunk(count) : count;
+    if (target !== null) return count;
+    this.#chunkBytes = count;
+    return this.host.takeChunk(count);
   }
 
   /** Bytes sent, or the negative errno. */

@@ -10,6 +10,7 @@ import { Engine } from "../engine.ts";
 import type { EngineParts } from "../parts.ts";
 import { FAST, type Task, TASK_WORK } from "../work_queue.ts";
 import { Attendance } from "./streams_attendance.ts";
+import type { Addr } from "./streams_types.ts";
 
 /**
  * What may be done at once in a turn of the engine: a loop of promises that
@@ -21,12 +22,10 @@ const OPERATION_BYTES = 4 * 1024;
 
 /** Bytes of a chunk of a readable stream, at the most. */
 const CHUNK_BYTES_MAX = 256 * 1024;
-/** Fewer than these are copied: that is cheaper than memory with room to spare. */
+/** Fewer than these are copied. */
 const COPIED_BYTES_MAX = 32 * 1024;
 /** Memory of a chunk is a multiple of it. */
 const PAGE_BYTES = 4 * 1024;
-
-const NO_CHUNK = new Uint8Array(0);
 
 /** An engine with streams on it. */
 export class StreamHost {
@@ -34,9 +33,11 @@ export class StreamHost {
   readonly parts: EngineParts;
   readonly attendance: Attendance;
   /** Where few bytes are received. */
+  readonly #few = new Uint8Array(COPIED_BYTES_MAX);
+  /** Where bytes are received of which nobody knows how many there are. */
   #room: Uint8Array<ArrayBuffer> | null = null;
   /** Where the chunk being read is: there, or memory of its own. */
-  #chunk = NO_CHUNK;
+  #chunk = this.#few;
   #turn = -1;
   #bytesLeft = 0;
 
@@ -47,26 +48,39 @@ export class StreamHost {
   }
 
   /**
-   * Where a chunk is received from a socket: what is there is looked at first, so
-   * that much of it has memory of its own, of its size. There is room for one byte
-   * more, as a read that fills less has taken all.
+   * Where a chunk is received from a socket, which `had` so many bytes for the last
+   * one. Of TCP, which copies nothing for it, it is asked first how much there is
+   * where that were many, so that they have memory of their own, of their size:
+   * with room for a byte more, as a read that fills less has taken all.
    */
-  chunkFrom(fd: number): Uint8Array<ArrayBuffer> {
+  chunkFrom(
+    fd: number,
+    transport: Addr["transport"],
+    had: number,
+  ): Uint8Array<ArrayBuffer> {
+    if (transport === "tcp" && had < COPIED_BYTES_MAX) {
+      return this.#chunk = this.#few;
+    }
     const room = this.#room ??= new Uint8Array(CHUNK_BYTES_MAX);
-    // TCP copies nothing then.
+    if (transport === "unix") return this.#chunk = room;
     const count = this.parts.calls.recv(fd, room, MSG_PEEK | MSG_TRUNC);
-    if (count < COPIED_BYTES_MAX) return this.#chunk = room;
+    if (count < COPIED_BYTES_MAX) return this.#chunk = this.#few;
     const bytes = (Math.floor(count / PAGE_BYTES) + 1) * PAGE_BYTES;
     return this.#chunk = new Uint8Array(Math.min(bytes, CHUNK_BYTES_MAX));
   }
 
-  /** The first `count` bytes of it, as the reader's own. */
+  /**
+   * The first `count` bytes of it, as the reader's own: a copy where they are few,
+   * or less than half of the memory, which is handed on otherwise.
+   */
   takeChunk(count: number): Uint8Array<ArrayBuffer> {
     const chunk = this.#chunk;
-    this.#chunk = NO_CHUNK;
-    return chunk === this.#room
-      ? chunk.slice(0, count)
-      : chunk.subarray(0, count);
+    this.#chunk = this.#few;
+    if (chunk === this.#few || count < chunk.length / 2) {
+      return chunk.slice(0, count);
+    }
+    if (chunk === this.#room) this.#room = null;
+    return chunk.subarray(0, count);
   }
 
   /** Whether an operation may be done at once, and not in a later turn. */
