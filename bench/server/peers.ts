@@ -26,7 +26,7 @@ export function tcpServers(tools: Tools): ServerProgram[] {
     },
     {
       name: "edgewise-fd",
-      label: "Edgewise, register and read/write",
+      label: "Edgewise, register; recv, send",
       command: deno("edgewise_fd.ts"),
     },
     {
