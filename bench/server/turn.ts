@@ -103,6 +103,7 @@ export async function measureServer(
     userUs: userSeconds * eachUs,
     systemUs: systemSeconds * eachUs,
     cpuUs: cpuSeconds * eachUs,
+    clientUs: report.cpuSeconds * eachUs,
     serverBusy: cpuSeconds / report.seconds,
     clientBusy: report.cpuSeconds / report.seconds,
     othersBusy: Math.max(0, others / report.seconds / new Set(pinned).size),

@@ -12,7 +12,6 @@ import {
   type Context,
   type Peer,
   type Sample,
-  type Subject,
   uncut,
   type Workload,
 } from "../workload.ts";
@@ -60,24 +59,10 @@ function bulk(what: string, how: string, load: Load = BULK): Workload {
   const title = `In bulk: ${how}`;
   const more = [userUs, clientUs, serverBusy];
   return workload(`streams-${what}`, title, chunks, more, {
-    open: (net) => async (context) => {
-      const command = streamsServer(net, what);
-      return withClientUs(await openServer(command, load, context));
-    },
+    open: (net) => (context) =>
+      openServer(streamsServer(net, what), load, context),
     ...cut(),
   });
-}
-
-/** The same server, with what its load takes for each. */
-function withClientUs(server: Subject): Subject {
-  return {
-    async measure(context) {
-      const sample = await server.measure(context);
-      const { clientBusy, perSecond } = sample;
-      return { ...sample, clientUs: clientBusy / perSecond * 1e6 };
-    },
-    [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
-  };
 }
 
 /** Connections made and closed. */
