@@ -10,9 +10,9 @@ export function parseIpv4(text: string): number[] | null {
   return bytes.every((byte) => byte <= 255) ? bytes : null;
 }
 
-/** An IPv4 address as text, from its 4 bytes. */
-export function formatIpv4(bytes: ArrayLike<number>): string {
-  return `${bytes[0]}.${bytes[1]}.${bytes[2]}.${bytes[3]}`;
+/** An IPv4 address as text, from its 4 bytes, of which the first stands `at`. */
+export function formatIpv4(bytes: ArrayLike<number>, at = 0): string {
+  return `${bytes[at]}.${bytes[at + 1]}.${bytes[at + 2]}.${bytes[at + 3]}`;
 }
 
 /** The 16 bytes of an IPv6 address such as "::1", or null for other text. */
@@ -56,7 +56,7 @@ export function formatIpv6(bytes: ArrayLike<number>): string {
   if (
     groups.slice(0, 5).every((group) => group === 0) && groups[5] === 0xffff
   ) {
-    return `::ffff:${formatIpv4(Array.from(bytes).slice(12))}`;
+    return `::ffff:${formatIpv4(bytes, 12)}`;
   }
   const [start, length] = longestZeros(groups);
   const hex = groups.map((group) => group.toString(16));

@@ -129,17 +129,17 @@ export function decodeAddress(
   bytes: Bytes,
   length: number = bytes.byteLength,
 ): SocketAddress {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const family = view.byteLength < 2 || length < 2
+  const { sin_family } = sockaddr_in;
+  const family = bytes.byteLength < 2 || length < 2
     ? -1
-    : view.getUint16(sockaddr_in.sin_family, true);
+    : bytes[sin_family] | bytes[sin_family + 1] << 8;
   switch (family) {
     case AF_INET:
       requireLength(bytes, length, sockaddr_in.size);
-      return decodeIpv4(bytes, view);
+      return decodeIpv4(bytes);
     case AF_INET6:
       requireLength(bytes, length, sockaddr_in6.size);
-      return decodeIpv6(bytes, view);
+      return decodeIpv6(bytes);
     case AF_UNIX:
       return decodeUnix(bytes.subarray(sockaddr_un.sun_path, length));
     default:
@@ -213,17 +213,19 @@ function encodeUnix(name: Uint8Array, what: string, value: string): Bytes {
   return bytes;
 }
 
-function decodeIpv4(bytes: Bytes, view: DataView): Ipv4Address {
+/** Without a view of the memory, which takes longer to make than the rest. */
+function decodeIpv4(bytes: Bytes): Ipv4Address {
   const { sin_addr, sin_port } = sockaddr_in;
   return {
     family: "ipv4",
-    host: formatIpv4(bytes.subarray(sin_addr, sin_addr + 4)),
-    port: view.getUint16(sin_port),
+    host: formatIpv4(bytes, sin_addr),
+    port: bytes[sin_port] << 8 | bytes[sin_port + 1],
   };
 }
 
-function decodeIpv6(bytes: Bytes, view: DataView): Ipv6Address {
+function decodeIpv6(bytes: Bytes): Ipv6Address {
   const { sin6_addr, sin6_port, sin6_flowinfo, sin6_scope_id } = sockaddr_in6;
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const scopeId = view.getUint32(sin6_scope_id, true);
   const flowInfo = view.getUint32(sin6_flowinfo);
   return {

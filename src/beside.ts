@@ -27,10 +27,11 @@ const HANDLERS_BETWEEN_LOOKS = 4;
 /**
  * A thread that is never idle looks at its sockets only every 61 times that it
  * goes round (Deno 2.9), and a fetch has to wait for several such looks. So the
- * others have a turn for each share of a round, as if all rounds were short.
+ * others have a turn for each share of the time that has gone by, in rounds and
+ * in the promises after them, as if all rounds were short.
  */
 const TURNS_FOR_A_LOOK = 61;
-const LOOK_EVERY_MS = 1.5;
+const LOOK_EVERY_MS = 4;
 
 /**
  * The bell's event: being reported is all that it is for. It stays in the kernel
@@ -60,14 +61,17 @@ export class Beside {
   /** Makes rounds until the loop is stopped or closed. */
   async run(): Promise<void> {
     const loop = this.#loop;
+    let beganMs = loop.calls.now();
     while (this.#goesOn()) {
-      const beganMs = loop.calls.now();
       const ran = this.#round();
       if (!this.#goesOn()) return;
       if (ran === 0 && loop.idle()) {
         await this.#wait();
+        beganMs = loop.calls.now();
       } else {
-        const share = (loop.calls.now() - beganMs) / LOOK_EVERY_MS;
+        const nowMs = loop.calls.now();
+        const share = (nowMs - beganMs) / LOOK_EVERY_MS;
+        beganMs = nowMs;
         await others(Math.ceil(Math.min(share, 1) * TURNS_FOR_A_LOOK));
       }
     }

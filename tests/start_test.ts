@@ -20,6 +20,7 @@ import { CountingCalls } from "./support/counting_calls.ts";
 import { test } from "./support/descriptors.ts";
 import { replacing } from "./support/faulty_calls.ts";
 import { epollEntry } from "./support/fdinfo.ts";
+import { fetches } from "./support/fetches.ts";
 import { Recorder, triggerTest } from "./support/net_engine.ts";
 import { until, within } from "./support/within.ts";
 
@@ -90,19 +91,6 @@ function ticks(count: number): Promise<void> {
       resolve();
     }, 1);
   });
-}
-
-/** Some fetches, one after the other, from a server of this thread. */
-async function fetches(count: number): Promise<void> {
-  await using server = Deno.serve(
-    { hostname: "127.0.0.1", port: 0, onListen() {} },
-    () => new Response("hello"),
-  );
-  const url = `http://127.0.0.1:${server.addr.port}/`;
-  for (let index = 0; index < count; index++) {
-    const response = await within(fetch(url), "a fetch");
-    assertEquals(await response.text(), "hello");
-  }
 }
 
 triggerTest(

@@ -1,8 +1,11 @@
 /** The engine under streams: shared, lazy and gone when idle, or given. */
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { Engine } from "../mod.ts";
+import type { SystemCalls } from "../ffi/mod.ts";
 import { connect, listen, type TcpConn } from "../src/net/streams.ts";
 import { openDescriptors, test } from "./support/descriptors.ts";
+import { replacing } from "./support/faulty_calls.ts";
+import { fetches } from "./support/fetches.ts";
 import { TRIGGERS } from "./support/net_engine.ts";
 import { bytes, pattern, readBytes, text } from "./support/stream_nets.ts";
 import { until, within } from "./support/within.ts";
@@ -104,6 +107,34 @@ test("a loop that always has something to read and write lets others have their 
   client.close();
   server.close();
   await sending;
+});
+
+test("a loop that always has room to write lets a fetch through within few turns", async () => {
+  // A kernel that has always room, and takes as long as it takes to copy.
+  const send: SystemCalls["send"] = (_fd, chunk) => {
+    const endMs = performance.now() + 0.025;
+    while (performance.now() < endMs);
+    return chunk.byteLength;
+  };
+  using engine = new Engine({}, replacing({ send }));
+  const running = engine.start();
+  const [server, client] = await pairOn(engine);
+  const sending = (async () => {
+    const chunk = new Uint8Array(64 * 1024);
+    try {
+      for (;;) await server.write(chunk);
+    } catch { /* closed below */ }
+  })();
+  const count = 10;
+  const { turns } = engine.metrics;
+  await fetches(count);
+  const each = (engine.metrics.turns - turns) / count;
+  assert(each < 30, `${each} turns for each fetch`);
+  client.close();
+  server.close();
+  await sending;
+  engine.stop();
+  await running;
 });
 
 test("with allowHalfOpen each stream ends its own half", async () => {

@@ -104,6 +104,33 @@ pairTest("addresses say where both ends are, after closing too", (pair) => {
   assertEquals({ ...server.remoteAddr }, { ...client.localAddr });
 });
 
+netTest(
+  "accepted on any address, each has the one that its client chose",
+  async (net) => {
+    using listener = net.listen({ hostname: "0.0.0.0", port: 0 });
+    for (const hostname of ["127.0.0.1", "127.0.0.2"]) {
+      const connecting = net.connect({ hostname, port: listener.addr.port });
+      using server = await listener.accept();
+      using client = await connecting;
+      assertEquals({ ...server.localAddr }, { ...client.remoteAddr });
+      assertEquals(server.localAddr.hostname, hostname);
+    }
+  },
+);
+
+netTest(
+  "connections of a listener do not share the object of its address",
+  async (net) => {
+    using listener = net.listen({ hostname: "127.0.0.1", port: 0 });
+    const { port } = listener.addr;
+    const connecting = net.connect({ port });
+    using server = await listener.accept();
+    using _ = await connecting;
+    Object.assign(server.localAddr, { port: 1 });
+    assertEquals(listener.addr.port, port);
+  },
+);
+
 netTest("listening defaults to a free port of all addresses", (net) => {
   using listener = net.listen({});
   assertEquals(listener.addr.hostname, "0.0.0.0");

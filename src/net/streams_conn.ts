@@ -57,11 +57,18 @@ export class StreamConn<A extends Addr = Addr> extends StreamResource
   /** Bytes of the last chunk. */
   #chunkBytes = 0;
 
-  /** Takes over the event of a connected, nonblocking socket. */
-  constructor({ host, allowHalfOpen }: ConnSettings, event: FdEvent) {
+  /**
+   * Takes over the event of a connected, nonblocking socket, whose local address
+   * may be known.
+   */
+  constructor(
+    { host, allowHalfOpen }: ConnSettings,
+    event: FdEvent,
+    local: Addr = localAddr(host.parts.calls, event.fd),
+  ) {
     super(host, event);
     const { calls } = host.parts;
-    this.localAddr = localAddr(calls, event.fd) as A;
+    this.localAddr = local as A;
     this.remoteAddr = remoteAddr(calls, event.fd, this.localAddr) as A;
     this.#allowHalfOpen = allowHalfOpen;
     this.#reads = new Operations(this.presence);

@@ -16,9 +16,9 @@ import type { Addr } from "./streams_types.ts";
  * What may be done at once in a turn of the engine: a loop of promises that
  * never has to wait would keep everything else of its thread waiting.
  */
-const TURN_BYTES = 1024 * 1024;
+const TURN_BYTES = 4 * 1024 * 1024;
 /** What an operation counts for, beside its bytes. */
-const OPERATION_BYTES = 4 * 1024;
+const OPERATION_BYTES = 16 * 1024;
 
 /** Bytes of a chunk of a readable stream, at the most. */
 const CHUNK_BYTES_MAX = 256 * 1024;

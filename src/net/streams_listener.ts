@@ -30,13 +30,22 @@ import type { Addr, Conn, Listener, WaitOptions } from "./streams_types.ts";
 import { SocketFile } from "./unix_path.ts";
 
 /** Makes the connection of its event. */
-type Connects<T> = new (settings: ConnSettings, event: FdEvent) => T;
+type Connects<T> = new (
+  settings: ConnSettings,
+  event: FdEvent,
+  localAddr?: Addr,
+) => T;
+
+/** Where a listener takes what comes to any address of the machine. */
+const ANY_ADDRESS = ["0.0.0.0", "::"];
 
 /** A listening socket. */
 export class StreamListener<T extends Conn, A extends Addr>
   extends StreamResource
   implements Listener<T, A> {
   readonly addr: A;
+  /** Whether all that it accepts have its own address. */
+  readonly #sharesAddr: boolean;
   readonly #settings: ConnSettings;
   readonly #file: SocketFile | null;
   readonly #Connection: Connects<T>;
@@ -50,6 +59,8 @@ export class StreamListener<T extends Conn, A extends Addr>
     this.#settings = settings;
     this.#Connection = Connection;
     const { addr } = this;
+    this.#sharesAddr = addr.transport === "unix" ||
+      !ANY_ADDRESS.includes(addr.hostname);
     this.#file = addr.transport === "unix" && !addr.path.startsWith("\0")
       ? new SocketFile(calls, addr.path)
       : null;
@@ -130,7 +141,9 @@ export class StreamListener<T extends Conn, A extends Addr>
   }
 
   #connection(fd: number): T {
-    return new this.#Connection(this.#settings, socketEvent(this.host, fd));
+    const local = this.#sharesAddr ? { ...this.addr } : undefined;
+    const event = socketEvent(this.host, fd);
+    return new this.#Connection(this.#settings, event, local);
   }
 
   #error(errno: number): Error {
