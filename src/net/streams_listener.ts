@@ -37,7 +37,7 @@ type Connects<T> = new (
 ) => T;
 
 /** Where a listener takes what comes to any address of the machine. */
-const ANY_ADDRESS = ["0.0.0.0", "::"];
+const ANY_ADDRESS = ["0.0.0.0", "::", "::ffff:0.0.0.0"];
 
 /** A listening socket. */
 export class StreamListener<T extends Conn, A extends Addr>
