@@ -108,14 +108,14 @@ netTest(
   "accepted on any address, each has the one that its client chose",
   async (net) => {
     // The second takes IPv4 as well, and shows it as IPv6 does.
-    for (const any of ["0.0.0.0", "::ffff:0.0.0.0"]) {
-      using listener = net.listen({ hostname: any, port: 0 });
+    for (const everywhere of ["0.0.0.0", "::ffff:0.0.0.0"]) {
+      using listener = net.listen({ hostname: everywhere, port: 0 });
       const { port } = listener.addr;
       for (const hostname of ["127.0.0.1", "127.0.0.2"]) {
         const connecting = net.connect({ hostname, port });
         using server = await listener.accept();
         using _ = await connecting;
-        const chosen = any.replace("0.0.0.0", hostname);
+        const chosen = everywhere.replace("0.0.0.0", hostname);
         assertEquals(server.localAddr.hostname, chosen);
         assertEquals(server.localAddr.port, port);
       }
