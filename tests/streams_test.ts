@@ -107,7 +107,7 @@ pairTest("addresses say where both ends are, after closing too", (pair) => {
 netTest(
   "accepted on any address, each has the one that its client chose",
   async (net) => {
-    // The second takes IPv4 as well, and shows it as IPv6 does.
+    // The second is the first as IPv6 writes it.
     for (const everywhere of ["0.0.0.0", "::ffff:0.0.0.0"]) {
       using listener = net.listen({ hostname: everywhere, port: 0 });
       const { port } = listener.addr;
