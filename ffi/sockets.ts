@@ -47,13 +47,27 @@ export function listen(fd: number, backlog: number): number {
   return result < 0 ? -(errnoView ?? errnoCopy())[0] : result;
 }
 
+// socklen_t, that of the memory going in, that of what was asked for coming out.
+const length = new Uint32Array(1);
+
 /**
- * accept4(2), Linux 2.6.28. `flags` are SOCK_NONBLOCK and SOCK_CLOEXEC. Leaves
- * the peer's address to getpeername(2). Returns the descriptor, or the negative
- * errno.
+ * accept4(2), Linux 2.6.28. `flags` are SOCK_NONBLOCK and SOCK_CLOEXEC. Fills
+ * `address`, where it is given, with the peer's, also of a peer that has reset the
+ * connection already, of which getpeername(2) knows none. How long it is says its
+ * family, but for a unix socket's. Returns the descriptor, or the negative errno.
  */
-export function accept4(fd: number, flags = 0): number {
-  const accepted = sockets.c.accept4(int32(fd), null, null, int32(flags));
+export function accept4(
+  fd: number,
+  flags = 0,
+  address: Bytes | null = null,
+): number {
+  if (address !== null) length[0] = address.byteLength;
+  const accepted = sockets.c.accept4(
+    int32(fd),
+    address,
+    address === null ? null : length,
+    int32(flags),
+  );
   return accepted < 0 ? -(errnoView ?? errnoCopy())[0] : accepted;
 }
 
@@ -62,9 +76,6 @@ export function connect(fd: number, address: Bytes): number {
   const result = moreSockets.c.connect(int32(fd), address, address.byteLength);
   return result < 0 ? -(errnoView ?? errnoCopy())[0] : result;
 }
-
-// socklen_t, that of the memory going in, that of what was asked for coming out.
-const length = new Uint32Array(1);
 
 /**
  * getsockname(2): fills `address` and returns the address's own length, or the

@@ -83,8 +83,8 @@ export interface SystemCalls {
   bind(fd: number, address: Bytes): number;
   /** listen(2). */
   listen(fd: number, backlog: number): number;
-  /** accept4(2) without the peer's address. Returns the descriptor. */
-  accept4(fd: number, flags: number): number;
+  /** accept4(2): fills `address`, where given, and returns the descriptor. */
+  accept4(fd: number, flags: number, address?: Bytes | null): number;
   /** connect(2). */
   connect(fd: number, address: Bytes): number;
   /** getsockname(2): fills `address` and returns its length. */

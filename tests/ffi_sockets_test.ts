@@ -100,6 +100,43 @@ test("accept4() gives the new descriptor the flags asked for", () => {
   });
 });
 
+test("accept4() fills the peer's address where memory is given for it", () => {
+  withListener((listener) => {
+    for (const end of ["open", "reset"]) {
+      const client = c.socket(c.AF_INET, STREAM);
+      c.connect(client, nameOf(listener));
+      waitFor(listener, c.POLLIN);
+      const name = nameOf(client);
+      if (end === "reset") {
+        const linger = new Uint8Array(new Int32Array([1, 0]).buffer);
+        c.setsockopt(client, c.SOL_SOCKET, c.SO_LINGER, linger);
+        c.close(client);
+      }
+      const address = new Uint8Array(c.sockaddr_in6.size);
+      const fd = c.check(c.accept4(listener, 0, address), "accept4");
+      assertEquals(address.subarray(0, c.sockaddr_in.size), name);
+      const unknown = c.getpeername(fd, new Uint8Array(16)) === -c.ENOTCONN;
+      assertEquals(unknown, end === "reset");
+      c.close(fd);
+      if (end === "open") c.close(client);
+    }
+  });
+});
+
+test("accept4() writes no more of an address than there is memory", () => {
+  withListener((listener) => {
+    const client = c.socket(c.AF_INET, STREAM);
+    c.connect(client, nameOf(listener));
+    waitFor(listener, c.POLLIN);
+    const memory = new Uint8Array(8);
+    const fd = c.accept4(listener, 0, memory.subarray(0, 4));
+    assertEquals(memory.subarray(0, 4), nameOf(client).subarray(0, 4));
+    assertEquals(memory.subarray(4), new Uint8Array(4));
+    c.close(c.check(fd, "accept4"));
+    c.close(client);
+  });
+});
+
 test("accept4() returns the kernel's error", () => {
   withListener((listener) => {
     assertEquals(c.accept4(listener), -c.EAGAIN);

@@ -103,6 +103,39 @@ test("read() can be aborted, and loses no byte by it", async () => {
   assertEquals(text(buffer.subarray(0, 5)), "whole");
 });
 
+test("reads that wait stay in their order, whichever of them is aborted", async () => {
+  for (const first of [0, 1, 2]) {
+    for (const second of [0, 1, 2]) {
+      using listener = listen({ hostname, port: 0 });
+      const connecting = connect({ port: listener.addr.port });
+      using server = await listener.accept();
+      using client = await connecting;
+      const controllers = [0, 1, 2].map(() => new AbortController());
+      const reads = controllers.map(async ({ signal }) => {
+        const byte = new Uint8Array(1);
+        await client.read(byte, { signal });
+        return text(byte);
+      });
+      controllers[first].abort("aborted");
+      controllers[second].abort("aborted");
+      // The last of them, whatever is left.
+      const last = new Uint8Array(1);
+      reads.push(client.read(last).then(() => text(last)));
+      await server.write(bytes("abcd"));
+      const results = await within(Promise.allSettled(reads));
+      const letters = ["a", "b", "c", "d"];
+      assertEquals(
+        results.map((read) =>
+          read.status === "fulfilled" ? read.value : read.reason
+        ),
+        results.map((_, index) =>
+          index === first || index === second ? "aborted" : letters.shift()
+        ),
+      );
+    }
+  }
+});
+
 test("write() can be aborted, and has sent nothing then", async () => {
   using listener = listen({ hostname, port: 0 });
   const connecting = connect({ port: listener.addr.port });

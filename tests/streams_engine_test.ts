@@ -7,6 +7,7 @@ import { openDescriptors, test } from "./support/descriptors.ts";
 import { replacing } from "./support/faulty_calls.ts";
 import { fetches } from "./support/fetches.ts";
 import { TRIGGERS } from "./support/net_engine.ts";
+import { Peer } from "./support/net_peer.ts";
 import { bytes, pattern, readBytes, text } from "./support/stream_nets.ts";
 import { until, within } from "./support/within.ts";
 
@@ -179,6 +180,24 @@ test("several accept() wait in their order", async () => {
     using client = await connect({ port: listener.addr.port });
     using server = await within(next);
     assertEquals(server.remoteAddr, client.localAddr);
+  }
+});
+
+test("a client that has gone before it is accepted has its address still", async () => {
+  for (const host of ["127.0.0.1", "::1"]) {
+    using listener = listen({ hostname: host, port: 0 });
+    const { port } = listener.addr;
+    const family = host === "::1" ? "ipv6" : "ipv4";
+    const gone = Peer.connect({ family, host, port });
+    const { address } = gone;
+    gone.reset();
+    using staying = await connect({ hostname: host, port });
+    using reset = await within(listener.accept());
+    using open = await within(listener.accept());
+    const { hostname, port: from } = reset.remoteAddr;
+    assertEquals({ family, host: hostname, port: from }, address);
+    assertEquals(open.remoteAddr, staying.localAddr);
+    await assertRejects(() => reset.read(new Uint8Array(1)));
   }
 });
 

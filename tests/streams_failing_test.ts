@@ -31,8 +31,8 @@ async function withEngine(
 
 test("accept() tells that there are no descriptors, and works once there are", async () => {
   let exhausted = true;
-  const accept4 = (fd: number, flags: number) =>
-    exhausted ? -EMFILE : systemCalls.accept4(fd, flags);
+  const accept4: SystemCalls["accept4"] = (...args) =>
+    exhausted ? -EMFILE : systemCalls.accept4(...args);
   await withEngine({ accept4 }, async (engine) => {
     using listener = listen({ hostname, port: 0, engine });
     using client = await connect({ port: listener.addr.port });

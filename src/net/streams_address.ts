@@ -5,6 +5,7 @@
  */
 
 import {
+  decodeAddress,
   EFD_CLOEXEC,
   EINTR,
   F_DUPFD_CLOEXEC,
@@ -12,7 +13,7 @@ import {
   type SocketAddress,
   SystemError,
 } from "../../ffi/mod.ts";
-import type { SystemCalls } from "../../ffi/mod.ts";
+import type { Bytes, SystemCalls } from "../../ffi/mod.ts";
 import { isHostName } from "./connect.ts";
 import { boundAddress, peerAddress } from "./socket.ts";
 import type { Addr } from "./streams_types.ts";
@@ -22,9 +23,14 @@ export function localAddr(calls: SystemCalls, fd: number): Addr {
   return addrOf(boundAddress(calls, fd) ?? { family: "unix-unnamed" });
 }
 
+/** The address in a `struct sockaddr_in` or `struct sockaddr_in6`. */
+export function internetAddr(bytes: Bytes): Addr {
+  return addrOf(decodeAddress(bytes));
+}
+
 /**
  * The address of a socket's peer. The kernel forgets that of one that has reset
- * the connection before it was accepted: it is all zeros then.
+ * the connection: it is all zeros then.
  */
 export function remoteAddr(calls: SystemCalls, fd: number, local: Addr): Addr {
   const address = peerAddress(calls, fd);

@@ -58,18 +58,18 @@ export class StreamConn<A extends Addr = Addr> extends StreamResource
   #chunkBytes = 0;
 
   /**
-   * Takes over the event of a connected, nonblocking socket, whose local address
-   * may be known.
+   * Takes over the event of a connected, nonblocking socket, whose addresses may
+   * be known.
    */
   constructor(
     { host, allowHalfOpen }: ConnSettings,
     event: FdEvent,
     local: Addr = localAddr(host.parts.calls, event.fd),
+    remote: Addr = remoteAddr(host.parts.calls, event.fd, local),
   ) {
     super(host, event);
-    const { calls } = host.parts;
     this.localAddr = local as A;
-    this.remoteAddr = remoteAddr(calls, event.fd, this.localAddr) as A;
+    this.remoteAddr = remote as A;
     this.#allowHalfOpen = allowHalfOpen;
     this.#reads = new Operations(this.presence);
     this.#writes = new Operations(this.presence);

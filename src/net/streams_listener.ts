@@ -12,13 +12,15 @@ import {
   runtimeError,
   SOCK_CLOEXEC,
   SOCK_NONBLOCK,
+  sockaddr_in6,
   SystemError,
 } from "../../ffi/mod.ts";
+import type { Bytes } from "../../ffi/mod.ts";
 import type { FdEvent } from "../fd_event.ts";
 import { queueRead } from "../interest.ts";
 import { INACTIVE } from "../states.ts";
 import { ACCEPT_QUEUE } from "../work_queue.ts";
-import { localAddr } from "./streams_address.ts";
+import { internetAddr, localAddr } from "./streams_address.ts";
 import type { ConnSettings } from "./streams_conn.ts";
 import { Operations } from "./streams_operations.ts";
 import {
@@ -34,6 +36,7 @@ type Connects<T> = new (
   settings: ConnSettings,
   event: FdEvent,
   localAddr?: Addr,
+  remoteAddr?: Addr,
 ) => T;
 
 /** Where a listener takes what comes to any address of the machine. */
@@ -46,6 +49,8 @@ export class StreamListener<T extends Conn, A extends Addr>
   readonly addr: A;
   /** Whether all that it accepts have its own address. */
   readonly #sharesAddr: boolean;
+  /** Where the address of a peer is left; null of a unix socket. */
+  readonly #peer: Bytes | null;
   readonly #settings: ConnSettings;
   readonly #file: SocketFile | null;
   readonly #Connection: Connects<T>;
@@ -61,6 +66,9 @@ export class StreamListener<T extends Conn, A extends Addr>
     const { addr } = this;
     this.#sharesAddr = addr.transport === "unix" ||
       !ANY_ADDRESS.includes(addr.hostname);
+    this.#peer = addr.transport === "unix"
+      ? null
+      : new Uint8Array(sockaddr_in6.size);
     this.#file = addr.transport === "unix" && !addr.path.startsWith("\0")
       ? new SocketFile(calls, addr.path)
       : null;
@@ -86,15 +94,13 @@ export class StreamListener<T extends Conn, A extends Addr>
   }
 
   [Symbol.asyncIterator](): AsyncIterableIterator<T> {
+    const accepted = (value: T) => ({ value, done: false });
+    const ended = (error: unknown) => {
+      if (!this.event.closed) throw error;
+      return { value: undefined, done: true } as const;
+    };
     return {
-      next: async () => {
-        try {
-          return { value: await this.accept(), done: false };
-        } catch (error) {
-          if (!this.event.closed) throw error;
-          return { value: undefined, done: true };
-        }
-      },
+      next: () => this.accept().then(accepted, ended),
       return: (value?: T) => {
         this.close();
         return Promise.resolve({ value, done: true });
@@ -128,12 +134,12 @@ export class StreamListener<T extends Conn, A extends Addr>
     this.#accepts.failAll(closedError());
   }
 
-  /** A descriptor, or the negative errno. */
+  /** A descriptor, whose peer is `#peer` then, or the negative errno. */
   #accept(): number {
     const { calls } = this.host.parts;
     const flags = SOCK_NONBLOCK | SOCK_CLOEXEC;
     let fd: number;
-    do fd = calls.accept4(this.event.fd, flags); while (
+    do fd = calls.accept4(this.event.fd, flags, this.#peer); while (
       fd === -EINTR || fd === -ECONNABORTED
     );
     if (fd === -EAGAIN) this.event.readReady = false;
@@ -142,8 +148,9 @@ export class StreamListener<T extends Conn, A extends Addr>
 
   #connection(fd: number): T {
     const local = this.#sharesAddr ? { ...this.addr } : undefined;
+    const remote = this.#peer === null ? undefined : internetAddr(this.#peer);
     const event = socketEvent(this.host, fd);
-    return new this.#Connection(this.#settings, event, local);
+    return new this.#Connection(this.#settings, event, local, remote);
   }
 
   #error(errno: number): Error {

@@ -14,24 +14,27 @@ interface Operation<Target, Result> {
   readonly reject: (reason: unknown) => void;
   readonly signal: AbortSignal | undefined;
   readonly abort: (() => void) | undefined;
+  next: Operation<Target, Result> | null;
 }
 
 /** What waits in one direction of a descriptor. */
 export class Operations<Target, Result> {
   readonly #presence: Presence;
-  readonly #waiting: Operation<Target, Result>[] = [];
+  // A list, as nearly always there is one, for which an array has room for many.
+  #first: Operation<Target, Result> | null = null;
+  #last: Operation<Target, Result> | null = null;
 
   constructor(presence: Presence) {
     this.#presence = presence;
   }
 
   get empty(): boolean {
-    return this.#waiting.length === 0;
+    return this.#first === null;
   }
 
   /** What the first is about; there must be one. */
   get target(): Target {
-    return this.#waiting[0].target;
+    return (this.#first as Operation<Target, Result>).target;
   }
 
   /** Waits until all before it are done and it is, too. */
@@ -42,8 +45,15 @@ export class Operations<Target, Result> {
         abort = () => this.#leave(operation);
         signal.addEventListener("abort", abort);
       }
-      const operation = { target, resolve, reject, signal, abort };
-      this.#waiting.push(operation);
+      const operation: Operation<Target, Result> = {
+        target,
+        resolve,
+        reject,
+        signal,
+        abort,
+        next: null,
+      };
+      this.#push(operation);
       this.#presence.began();
     });
   }
@@ -63,14 +73,27 @@ export class Operations<Target, Result> {
     while (!this.empty) this.fail(reason);
   }
 
-  #shift(): Operation<Target, Result> | undefined {
-    const operation = this.#waiting.shift();
-    if (operation !== undefined) this.#ended(operation);
+  #push(operation: Operation<Target, Result>): void {
+    if (this.#last === null) this.#first = operation;
+    else this.#last.next = operation;
+    this.#last = operation;
+  }
+
+  #shift(): Operation<Target, Result> | null {
+    const operation = this.#first;
+    if (operation === null) return null;
+    this.#first = operation.next;
+    if (this.#first === null) this.#last = null;
+    this.#ended(operation);
     return operation;
   }
 
   #leave(operation: Operation<Target, Result>): void {
-    this.#waiting.splice(this.#waiting.indexOf(operation), 1);
+    let before = this.#first === operation ? null : this.#first;
+    while (before !== null && before.next !== operation) before = before.next;
+    if (before === null) this.#first = operation.next;
+    else before.next = operation.next;
+    if (this.#last === operation) this.#last = before;
     this.#ended(operation);
     operation.reject(operation.signal?.reason);
   }

@@ -98,9 +98,9 @@ export class Faults {
         }
         return calls.epoll_ctl(epfd, operation, fd, event);
       },
-      accept4: (fd, flags) =>
+      accept4: (fd, ...rest) =>
         this.#noRoom() || this.#postpone(fd) || this.#aborted(fd) ||
-        calls.accept4(fd, flags),
+        calls.accept4(fd, ...rest),
       read: (fd, buffer) =>
         this.#take(fd, buffer, (part) => calls.read(fd, part)),
       recv: (fd, buffer, flags) =>

@@ -71,7 +71,7 @@ export function socketCalls({ descriptors, network }: Kernel): SocketCalls {
     bind: (fd, address) =>
       on(fd, (socket) => socket.bind(decodeAddress(address))),
     listen: (fd, backlog) => on(fd, (socket) => socket.listen(backlog)),
-    accept4: (fd, flags) =>
+    accept4: (fd, flags, address) =>
       on(fd, (socket) => {
         if ((flags & ~FLAGS) !== 0) return -EINVAL;
         // Before it looks whether there is anybody to accept.
@@ -79,6 +79,7 @@ export function socketCalls({ descriptors, network }: Kernel): SocketCalls {
         const accepted = socket.accept();
         if (typeof accepted === "number") return accepted;
         accepted.nonblocking = (flags & SOCK_NONBLOCK) !== 0;
+        if (address) accepted.getpeername(address);
         return descriptors.add(accepted, (flags & SOCK_CLOEXEC) !== 0);
       }),
     connect: (fd, address) =>

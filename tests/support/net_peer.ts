@@ -53,6 +53,13 @@ export function optionValue(...words: number[]): Uint8Array {
   return new Uint8Array(new Int32Array(words).buffer);
 }
 
+/** The address that a socket is bound to. */
+function nameOf(fd: number): SocketAddress {
+  const bytes = new Uint8Array(128);
+  const length = check(getsockname(fd, bytes), "getsockname");
+  return decodeAddress(bytes, length);
+}
+
 /** A connected socket. */
 export class Peer implements Disposable {
   readonly fd: number;
@@ -70,6 +77,11 @@ export class Peer implements Disposable {
     if (result < 0) peer.close();
     check(result, "connect");
     return peer;
+  }
+
+  /** Its own address. */
+  get address(): SocketAddress {
+    return nameOf(this.fd);
   }
 
   /** Sends what the kernel takes; returns the count, or the error's name. */
@@ -158,9 +170,7 @@ export class PeerListener implements Disposable {
     this.fd = streamSocket(address);
     check(bind(this.fd, encodeAddress(address)), "bind");
     check(listen(this.fd, backlog), "listen");
-    const bytes = new Uint8Array(128);
-    const length = check(getsockname(this.fd, bytes), "getsockname");
-    this.address = decodeAddress(bytes, length);
+    this.address = nameOf(this.fd);
   }
 
   get port(): number {
