@@ -9,14 +9,12 @@ import type * as diagnosticsChannel from "node:diagnostics_channel";
 import type * as path from "node:path";
 import type nodeProcess from "node:process";
 import type * as timers from "node:timers";
-import type * as util from "node:util";
 import type * as workerThreads from "node:worker_threads";
 
 interface Builtins {
   "node:diagnostics_channel": typeof diagnosticsChannel;
   "node:path": typeof path;
   "node:timers": typeof timers;
-  "node:util": typeof util;
   "node:worker_threads": typeof workerThreads;
 }
 

@@ -9,8 +9,8 @@
  * @module
  */
 
-import { builtin } from "./builtins.ts";
 import * as codes from "./errno_codes.ts";
+import { errnoTexts } from "./errno_texts.ts";
 import { library } from "./library.ts";
 import type { BufferArgument, Pointer } from "./runtime.ts";
 
@@ -111,10 +111,9 @@ export class SystemError extends Error {
   constructor(syscall: string, errno: number, about: SystemErrorAbout = {}) {
     const number = Math.abs(errno);
     const code = errnoName(number);
-    const [, description] =
-      builtin("node:util").getSystemErrorMap().get(-number) ?? [];
+    const text = errnoTexts[number];
     super([
-      `${syscall}: ${code}${description ? ` (${description})` : ""}`,
+      `${syscall}: ${code}${text === undefined ? "" : ` (${text})`}`,
       ...(about.fd === undefined ? [] : [`descriptor ${about.fd}`]),
       ...(about.address === undefined ? [] : [`address ${about.address}`]),
     ].join(", "));

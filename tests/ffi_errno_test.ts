@@ -1,11 +1,13 @@
 /** Error numbers: read exactly, named, and thrown. */
 import {
+  assert,
   assertEquals,
   assertInstanceOf,
   assertStrictEquals,
   assertThrows,
 } from "@std/assert";
 import { once } from "node:events";
+import { getSystemErrorMap } from "node:util";
 import { Worker } from "node:worker_threads";
 import * as c from "../ffi/mod.ts";
 import { countWrongErrnos } from "./ffi_errno_pressure.ts";
@@ -41,14 +43,17 @@ test("a failed call returns its own error number in each worker", async () => {
   await Promise.all(exits);
 });
 
-test("errnoName() knows each number of the kernel, in either sign", () => {
-  const numbers = Object.entries(c).filter(
+const kernelNumbers = new Map(
+  Object.entries(c).filter(
     (entry): entry is [string, number] =>
       /^E[A-Z0-9]+$/.test(entry[0]) && !/^E(POLL|FD_)/.test(entry[0]) &&
       typeof entry[1] === "number" && entry[1] < 3000,
-  );
-  assertEquals(numbers.length, 131);
-  for (const [name, number] of numbers) {
+  ),
+);
+
+test("errnoName() knows each number of the kernel, in either sign", () => {
+  assertEquals(kernelNumbers.size, 131);
+  for (const [name, number] of kernelNumbers) {
     assertEquals([name, c.errnoName(number)], [name, name]);
     assertEquals(c.errnoName(-number), name);
   }
@@ -94,9 +99,25 @@ test("SystemError names the address", () => {
   );
 });
 
-test("SystemError has a message for every number", () => {
-  assertEquals(new c.SystemError("read", c.ECHILD).message, "read: ECHILD");
+test("SystemError says what the number means, as Node.js does", () => {
+  const known = getSystemErrorMap();
+  for (const number of kernelNumbers.values()) {
+    const { message } = new c.SystemError("read", number);
+    const [, text] = known.get(-number) ?? [];
+    const [, said] = /^read: E\w+ \((.+)\)$/.exec(message) ?? [];
+    assertEquals(said, text ?? said);
+    assert(said !== undefined, message);
+  }
   assertEquals(new c.SystemError("read", -999).message, "read: E999");
+});
+
+test("a program's first error loads nothing that it did not need before", async () => {
+  const result = await runDeno("tests/ffi_first_error.ts", {
+    flags: ["--allow-ffi", "--v8-flags=--expose-gc"],
+  });
+  assertEquals(result.stderr, "");
+  const bytes = Number(result.stdout);
+  assert(bytes < 256 * 1024, `it took ${bytes} bytes of the heap`);
 });
 
 test("check() returns what is not negative, and throws what is", () => {
