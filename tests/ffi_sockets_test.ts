@@ -9,6 +9,8 @@ const loopback = c.encodeAddress({
   host: "127.0.0.1",
   port: 0,
 });
+/** `struct linger`: on, for no time. */
+const noLinger = new Uint8Array(new Int32Array([1, 0]).buffer);
 const text = (value: string) => new TextEncoder().encode(value);
 
 /** The address that a socket is bound to. */
@@ -108,8 +110,7 @@ test("accept4() fills the peer's address where memory is given for it", () => {
       waitFor(listener, c.POLLIN);
       const name = nameOf(client);
       if (end === "reset") {
-        const linger = new Uint8Array(new Int32Array([1, 0]).buffer);
-        c.setsockopt(client, c.SOL_SOCKET, c.SO_LINGER, linger);
+        c.setsockopt(client, c.SOL_SOCKET, c.SO_LINGER, noLinger);
         c.close(client);
       }
       const address = new Uint8Array(c.sockaddr_in6.size);
@@ -201,14 +202,8 @@ test("SO_LINGER with no time resets the connection", () => {
     c.connect(client, nameOf(listener));
     waitFor(listener, c.POLLIN);
     const server = c.accept4(listener, c.SOCK_NONBLOCK);
-    const linger = new Int32Array([1, 0]);
     assertEquals(
-      c.setsockopt(
-        client,
-        c.SOL_SOCKET,
-        c.SO_LINGER,
-        new Uint8Array(linger.buffer),
-      ),
+      c.setsockopt(client, c.SOL_SOCKET, c.SO_LINGER, noLinger),
       0,
     );
     c.close(client);
